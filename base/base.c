@@ -1,4 +1,5 @@
-/* Allocation for every daemon: fails by ending the program, so that no caller has to go on without memory. */
+/* Allocation for every daemon: fails by ending the program, so that no caller has to go on without
+ * memory. */
 #include "base/base.h"
 
 #include <stdio.h>

@@ -1,19 +1,21 @@
-/* The vocabulary of the whole program: ownership by attribute, checked results, allocation that cannot fail. */
+/* The vocabulary of the whole program: ownership by attribute, checked results, allocation that
+ * cannot fail. */
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* Calls f(&variable) when the variable's scope ends. f takes a pointer to it and accepts NULL in it. */
+/* Calls f(&variable) when the variable's scope ends. f takes a pointer to it and accepts NULL in
+ * it. */
 #define AUTO(f) __attribute__((cleanup(f)))
 
 /* The value of p, which becomes NULL: how a function gives away what AUTO would release. */
-#define TAKE(p)                                                                                    \
-    __extension__({                                                                                \
-        __typeof__(p) taken_ = (p);                                                                \
-        (p) = NULL;                                                                                \
-        taken_;                                                                                    \
+#define TAKE(p)                     \
+    __extension__({                 \
+        __typeof__(p) taken_ = (p); \
+        (p) = NULL;                 \
+        taken_;                     \
     })
 
 #define MUST_CHECK __attribute__((warn_unused_result))
@@ -21,11 +23,10 @@
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
 /* The struct of the given type that holds member at address p. */
-#define CONTAINER_OF(p, type, member)                                                              \
-    ((type *)(void *)((char *)(p) - offsetof(type, member)))
+#define CONTAINER_OF(p, type, member) ((type *)(void *)((char *)(p)-offsetof(type, member)))
 
-/* A zeroed T on the heap; running out of memory ends the program, so every size that a peer chooses is held
- * against a limit before it comes here. Released by free(). */
+/* A zeroed T on the heap; running out of memory ends the program, so every size that a peer chooses
+ * is held against a limit before it comes here. Released by free(). */
 #define NEW(type) ((type *)base_alloc(1, sizeof(type)))
 #define NEW_ARRAY(count, type) ((type *)base_alloc((count), sizeof(type)))
 

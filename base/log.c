@@ -1,4 +1,5 @@
-/* The log of every daemon: a line per event to stderr, in one write so that lines of several processes never mix. */
+/* The log of every daemon: a line per event to stderr, in one write so that lines of several
+ * processes never mix. */
 #include "base/log.h"
 
 #include <stdarg.h>
@@ -36,9 +37,8 @@ static size_t put_head(char *line, size_t room, enum log_level level, const char
     clock_gettime(CLOCK_REALTIME, &now);
     gmtime_r(&now.tv_sec, &parts);
     strftime(stamp, sizeof stamp, "%Y-%m-%dT%H:%M:%S", &parts);
-    len = snprintf(line, room, "at=%s.%03ldZ level=%s%s%s msg=\"%s\"", stamp,
-                   now.tv_nsec / 1000000, level_names[level], log_name[0] ? " who=" : "", log_name,
-                   event);
+    len = snprintf(line, room, "at=%s.%03ldZ level=%s%s%s msg=\"%s\"", stamp, now.tv_nsec / 1000000,
+                   level_names[level], log_name[0] ? " who=" : "", log_name, event);
     return len < (int)room ? (size_t)len : room - 1;
 }
 
@@ -79,9 +79,9 @@ const char *log_quote(const char *text)
 
     out[len++] = '"';
     for (; text && *text && len < QUOTE_MAX_BYTES; text++)
-        out[len++] = (unsigned char)*text < 0x20 || *text == 0x7f  ? ' '
-                     : *text == '"' || *text == '\\' ? '\''
-                                                     : *text;
+        out[len++] = (unsigned char)*text < 0x20 || *text == 0x7f ? ' '
+                     : *text == '"' || *text == '\\'              ? '\''
+                                                                  : *text;
     out[len++] = '"';
     out[len] = '\0';
     return out;
