@@ -4,15 +4,17 @@
  * milliseconds since 1970. */
 #pragma once
 
+/* clang-format off */
+
 /* ---- records: parts of messages, and what stores keep ---- */
 
 /* A durable event of a conversation. messages: how many messages the conversation has so far, this
  * one included; last_message: the number of the newest of them; jobs: what it causes (enum
  * wire_job_kind); body by kind, below. */
-#define WIRE_EVENT(X)                                                                          \
-    X(id, conversation)                                                                        \
-    X(u64, seq) X(u8, kind) X(id, actor) X(bytes, client_id) X(u64, fingerprint) X(u64, at_ms) \
-        X(u64, messages) X(u64, last_message) X(u32, jobs) X(bytes, body)
+#define WIRE_EVENT(X)                                                                              \
+    X(id, conversation) X(u64, seq) X(u8, kind) X(id, actor) X(bytes, client_id)                   \
+    X(u64, fingerprint) X(u64, at_ms) X(u64, messages) X(u64, last_message) X(u32, jobs)           \
+    X(bytes, body)
 
 /* Bodies: of message.created (attachments: ids; thread, reply_to: numbers in the same conversation,
  * 0 none), … */
@@ -32,18 +34,16 @@
 #define WIRE_POSITION(X) X(id, conversation) X(u64, seq)
 #define WIRE_HOLDING(X) X(u16, partition) X(u32, epoch) X(u8, role) X(bytes, holder)
 #define WIRE_RECENT(X) X(id, key) X(u64, fingerprint) X(u64, seq)
-#define WIRE_USER(X)                                                             \
-    X(id, id)                                                                    \
-    X(bytes, username) X(bytes, email) X(bytes, display_name) X(bytes, password) \
-        X(u64, created_ms)
-#define WIRE_SESSION(X) \
+#define WIRE_USER(X)                                                                               \
+    X(id, id) X(bytes, username) X(bytes, email) X(bytes, display_name) X(bytes, password)         \
+    X(u64, created_ms)
+#define WIRE_SESSION(X)                                                                            \
     X(id, id) X(id, user) X(bytes, device) X(u64, created_ms) X(u64, used_ms) X(u64, revoked_ms)
 /* A conversation as its members see it: last, last_message are records event (empty: none); members
  * at most 50; self: the asker's own membership. */
-#define WIRE_CONVERSATION(X)                                                         \
-    X(id, id)                                                                        \
-    X(u8, kind) X(bytes, title) X(u64, member_count) X(list, members) X(bytes, self) \
-        X(bytes, last) X(bytes, last_message)
+#define WIRE_CONVERSATION(X)                                                                       \
+    X(id, id) X(u8, kind) X(bytes, title) X(u64, member_count) X(list, members) X(bytes, self)     \
+    X(bytes, last) X(bytes, last_message)
 /* A page of one conversation's log: last_seq is the conversation's. */
 #define WIRE_PAGE(X) X(id, conversation) X(u64, last_seq) X(u8, more) X(list, events)
 #define WIRE_COUNTER(X) X(bytes, name) X(u64, value)
@@ -52,20 +52,19 @@
 #define WIRE_JOB(X) X(id, conversation) X(u64, seq) X(u32, kind) X(u32, tries) X(bytes, event)
 #define WIRE_VERDICT(X) X(u8, answer) X(u64, seq) X(u64, of)
 
-#define WIRE_RECORDS(M)                                                                       \
-    M(event, EVENT)                                                                           \
-    M(body_message, BODY_MESSAGE) M(body_created, BODY_CREATED) M(body_updated, BODY_UPDATED) \
-        M(body_member, BODY_MEMBER) M(member, MEMBER) M(item, ITEM) M(position, POSITION)     \
-            M(holding, HOLDING) M(recent, RECENT) M(user, USER) M(session, SESSION)           \
-                M(conversation, CONVERSATION) M(page, PAGE) M(counter, COUNTER) M(job, JOB)   \
-                    M(verdict, VERDICT)
+#define WIRE_RECORDS(M)                                                                            \
+    M(event, EVENT) M(body_message, BODY_MESSAGE) M(body_created, BODY_CREATED)                    \
+    M(body_updated, BODY_UPDATED) M(body_member, BODY_MEMBER) M(member, MEMBER) M(item, ITEM)      \
+    M(position, POSITION) M(holding, HOLDING) M(recent, RECENT) M(user, USER) M(session, SESSION)  \
+    M(conversation, CONVERSATION) M(page, PAGE) M(counter, COUNTER) M(job, JOB)                    \
+    M(verdict, VERDICT)
 
 /* ---- edge → router by PUSH, numbered per edge boot, partition and epoch ---- */
 /* A client's mutation; the event that may become of it has the header's at_ms. Answered by
  * `answer`, same trace. */
-#define WIRE_POST(X)    \
-    X(id, conversation) \
-    X(u8, kind) X(id, actor) X(bytes, client_id) X(u64, fingerprint) X(bytes, body)
+#define WIRE_POST(X)                                                                               \
+    X(id, conversation) X(u8, kind) X(id, actor) X(bytes, client_id) X(u64, fingerprint)           \
+    X(bytes, body)
 /* A session has ended (session zero: all of the user's); told to every edge, then answered. */
 #define WIRE_REVOKE(X) X(id, user) X(id, session)
 
@@ -100,10 +99,9 @@
 /* A conversation's state for the router, and the memberships of the users asked for. kind 0: there
  * is none. */
 #define WIRE_LOAD(X) X(id, conversation) X(list, users)
-#define WIRE_LOADED(X)                                                              \
-    X(u8, status)                                                                   \
-    X(u8, kind) X(u64, head) X(u64, messages) X(u64, last_message) X(list, recents) \
-        X(list, members)
+#define WIRE_LOADED(X)                                                                             \
+    X(u8, status) X(u8, kind) X(u64, head) X(u64, messages) X(u64, last_message) X(list, recents)  \
+    X(list, members)
 /* events: records `append`. Answered by one verdict each, in order. */
 #define WIRE_BATCH(X) X(list, events)
 #define WIRE_BATCH_ANSWER(X) X(u8, status) X(list, verdicts)
@@ -126,9 +124,9 @@
 /* Exchanges hash old for new. ok; duplicate: old was exchanged for new under the same idempotency
  * hash within 30 s (at_ms says when: answer the same pair); unauthorized: unknown or revoked, or
  * old was used before, in which case the whole family is revoked now (detail "reused"). */
-#define WIRE_SESSION_ROTATE(X) \
-    X(id, session)             \
-    X(bytes, old_hash) X(bytes, new_hash) X(bytes, idempotency) X(u64, now_ms) X(u64, max_age_ms)
+#define WIRE_SESSION_ROTATE(X)                                                                     \
+    X(id, session) X(bytes, old_hash) X(bytes, new_hash) X(bytes, idempotency) X(u64, now_ms)      \
+    X(u64, max_age_ms)
 #define WIRE_SESSION_ROTATE_REPLY(X) X(u8, status) X(bytes, detail) X(u64, at_ms) X(id, user)
 #define WIRE_SESSION_REVOKE(X) X(id, user) X(id, session) X(u64, now_ms)
 #define WIRE_SESSION_LIST(X) X(id, user) X(u64, revoked_since_ms)
@@ -142,10 +140,9 @@
  * edges). after, before: exclusive, 0 none; newest 1: the page's end is what counts; messages 1:
  * message.created only; past 1: former members may ask too. not_found: no such conversation, or not
  * the user's. */
-#define WIRE_EVENTS(X)                                                                   \
-    X(id, conversation)                                                                  \
-    X(id, user) X(u64, after) X(u64, before) X(u32, limit) X(u8, newest) X(u8, messages) \
-        X(u8, past)
+#define WIRE_EVENTS(X)                                                                             \
+    X(id, conversation) X(id, user) X(u64, after) X(u64, before) X(u32, limit) X(u8, newest)       \
+    X(u8, messages) X(u8, past)
 #define WIRE_EVENTS_REPLY(X) X(u8, status) X(bytes, page)
 /* Newest activity first; cursor: what the last reply's next was, empty at first. id non-zero: that
  * one alone. */
@@ -164,19 +161,19 @@
 #define WIRE_JOBS_CLAIM(X) X(u32, kind) X(u32, limit) X(u64, lease_ms)
 #define WIRE_JOBS_REPLY(X) X(u8, status) X(list, jobs)
 /* state: enum wire_job_state; retry_ms: when it is due again. */
-#define WIRE_JOB_SETTLE(X) \
+#define WIRE_JOB_SETTLE(X)                                                                         \
     X(id, conversation) X(u64, seq) X(u32, kind) X(u8, state) X(u64, retry_ms)
 /* router → notify, scan: there may be jobs of these kinds. */
 #define WIRE_WAKE(X) X(u32, jobs)
 
 /* ---- admin → every daemon's control socket ---- */
 #define WIRE_STATUS(X) X(u8, detail)
-#define WIRE_STATUS_IS(X) \
-    X(bytes, name)        \
-    X(bytes, version) X(u64, pid) X(u64, up_ms) X(u8, ready) X(bytes, health) X(list, counters)
+#define WIRE_STATUS_IS(X)                                                                          \
+    X(bytes, name) X(bytes, version) X(u64, pid) X(u64, up_ms) X(u8, ready) X(bytes, health)       \
+    X(list, counters)
 /* To an edge: make this user (password as typed, or empty: none yet); answered by status_reply,
  * detail = user id. */
-#define WIRE_ADMIN_USER(X) \
+#define WIRE_ADMIN_USER(X)                                                                         \
     X(bytes, username) X(bytes, email) X(bytes, display_name) X(bytes, password)
 /* To an edge: a token for the user of this login; detail of the reply is "userId token". */
 #define WIRE_ADMIN_TOKEN(X) X(bytes, login)
@@ -189,44 +186,39 @@
 /* Every message: lower-case name, upper-case name, its number on the wire (never used again for
  * another). */
 #define WIRE_MESSAGES(M)                                                                           \
-    M(post, POST, 1)                                                                               \
-    M(revoke, REVOKE, 2) M(alive, ALIVE, 3) M(interest, INTEREST, 4) M(welcome, WELCOME, 5)        \
-        M(heartbeat, HEARTBEAT, 6) M(interested, INTERESTED, 7) M(answer, ANSWER, 8)               \
-            M(deliver, DELIVER, 9) M(gap, GAP, 10) M(revoked, REVOKED, 11) M(claim, CLAIM, 20) M(  \
-                claimed, CLAIMED, 21) M(announce, ANNOUNCE, 22) M(announced, ANNOUNCED, 23)        \
-                M(load, LOAD, 24) M(loaded, LOADED, 25) M(batch, BATCH, 26) M(                     \
-                    batch_answer, BATCH_ANSWER, 27) M(append, APPEND, 28) M(holders, HOLDERS, 40)  \
-                    M(holders_reply, HOLDERS_REPLY, 41) M(user_add, USER_ADD, 42)                  \
-                        M(user_add_reply, USER_ADD_REPLY, 43) M(user_get, USER_GET, 44)            \
-                            M(user_reply, USER_REPLY, 45) M(user_find, USER_FIND, 46)              \
-                                M(users_reply, USERS_REPLY, 47) M(user_update, USER_UPDATE, 48) M( \
-                                    session_add,                                                   \
-                                    SESSION_ADD, 49) M(status_reply, STATUS_REPLY,                 \
-                                                       50) M(session_rotate, SESSION_ROTATE, 51)   \
-                                    M(session_rotate_reply, SESSION_ROTATE_REPLY,                  \
-                                      52) M(session_revoke, SESSION_REVOKE,                        \
-                                            53) M(session_list, SESSION_LIST, 54)                  \
-                                        M(sessions_reply, SESSIONS_REPLY,                          \
-                                          55) M(memberships, MEMBERSHIPS, 56)                      \
-                                            M(memberships_reply, MEMBERSHIPS_REPLY,                \
-                                              57) M(heads, HEADS, 58)                              \
-                                                M(heads_reply, HEADS_REPLY,                        \
-                                                  59) M(events, EVENTS,                            \
-                                                        60) M(events_reply, EVENTS_REPLY, 61)      \
-                                                    M(conversations, CONVERSATIONS, 62) M(         \
-                                                        conversations_reply, CONVERSATIONS_REPLY,  \
-                                                        63) M(members, MEMBERS, 64)                \
-                                                        M(members_reply, MEMBERS_REPLY,            \
-                                                          65) M(sync, SYNC,                        \
-                                                                66) M(sync_reply, SYNC_REPLY, 67)  \
-                                                            M(jobs_claim, JOBS_CLAIM,              \
-                                                              80) M(jobs_reply, JOBS_REPLY, 81)    \
-                                                                M(job_settle, JOB_SETTLE,          \
-                                                                  82) M(wake, WAKE,                \
-                                                                        83) M(status, STATUS, 100) \
-                                                                    M(status_is, STATUS_IS, 101)   \
-                                                                        M(admin_user, ADMIN_USER,  \
-                                                                          102) M(admin_token,      \
-                                                                                 ADMIN_TOKEN, 103) \
-                                                                            M(admin_scan,          \
-                                                                              ADMIN_SCAN, 104)
+    M(post, POST, 1) M(revoke, REVOKE, 2) M(alive, ALIVE, 3) M(interest, INTEREST, 4)              \
+    M(welcome, WELCOME, 5) M(heartbeat, HEARTBEAT, 6) M(interested, INTERESTED, 7)                 \
+    M(answer, ANSWER, 8) M(deliver, DELIVER, 9) M(gap, GAP, 10) M(revoked, REVOKED, 11)            \
+    M(claim, CLAIM, 20) M(                   claimed, CLAIMED, 21) M(announce, ANNOUNCE, 22)       \
+    M(announced, ANNOUNCED, 23) M(load, LOAD, 24) M(loaded, LOADED, 25) M(batch, BATCH, 26)        \
+    M(                                          batch_answer, BATCH_ANSWER, 27)                    \
+    M(append, APPEND, 28) M(holders, HOLDERS, 40) M(holders_reply, HOLDERS_REPLY, 41)              \
+    M(user_add, USER_ADD, 42) M(user_add_reply, USER_ADD_REPLY, 43) M(user_get, USER_GET, 44)      \
+    M(user_reply, USER_REPLY, 45) M(user_find, USER_FIND, 46) M(users_reply, USERS_REPLY, 47)      \
+    M(user_update, USER_UPDATE, 48)                                                                \
+    M(                                      session_add,                                                                                        SESSION_ADD, 49) \
+    M(status_reply, STATUS_REPLY,                                                                         50) \
+    M(session_rotate, SESSION_ROTATE, 51)                                                          \
+    M(session_rotate_reply, SESSION_ROTATE_REPLY,                                                         52) \
+    M(session_revoke, SESSION_REVOKE,                                                                     53) \
+    M(session_list, SESSION_LIST, 54)                                                              \
+    M(sessions_reply, SESSIONS_REPLY,                                                                     55) \
+    M(memberships, MEMBERSHIPS, 56)                                                                \
+    M(memberships_reply, MEMBERSHIPS_REPLY,                                                               57) \
+    M(heads, HEADS, 58)                                                                            \
+    M(heads_reply, HEADS_REPLY,                                                                           59) \
+    M(events, EVENTS,                                                                                     60) \
+    M(events_reply, EVENTS_REPLY, 61) M(conversations, CONVERSATIONS, 62)                          \
+    M(                                                                  conversations_reply, CONVERSATIONS_REPLY,                                                           63) \
+    M(members, MEMBERS, 64)                                                                        \
+    M(members_reply, MEMBERS_REPLY,                                                                       65) \
+    M(sync, SYNC,                                                                                         66) \
+    M(sync_reply, SYNC_REPLY, 67)                                                                  \
+    M(jobs_claim, JOBS_CLAIM,                                                                             80) \
+    M(jobs_reply, JOBS_REPLY, 81)                                                                  \
+    M(job_settle, JOB_SETTLE,                                                                             82) \
+    M(wake, WAKE,                                                                                         83) \
+    M(status, STATUS, 100) M(status_is, STATUS_IS, 101)                                            \
+    M(admin_user, ADMIN_USER,                                                                             102) \
+    M(admin_token,                                                                                        ADMIN_TOKEN, 103) \
+    M(admin_scan,                                                                                         ADMIN_SCAN, 104)
