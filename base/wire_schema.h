@@ -6,6 +6,13 @@
 
 /* clang-format off */
 
+/* In front of every message. sender: hash of the daemon's name; boot: random per start; number: of the stream it is
+ * part of; trace: ties a reply to its request; deadline_ms, at_ms: wall clock. */
+#define WIRE_HEAD_BYTES 56
+#define WIRE_HEAD(X)                                                                               \
+    X(u8, version) X(u8, type) X(u16, partition) X(u32, epoch) X(u64, sender) X(u64, boot)         \
+    X(u64, number) X(u64, trace) X(u64, deadline_ms) X(u64, at_ms)
+
 /* ---- records: parts of messages, and what stores keep ---- */
 
 /* A durable event of a conversation. messages: how many messages the conversation has so far, this
