@@ -1,0 +1,26 @@
+/* Bytes to be sent to any number of clients: framed once for WebSocket, shared by counted
+ * references, never changed after they are made. */
+#pragma once
+
+#include "base/base.h"
+
+struct payload;
+
+/* What is sent: a text message, or a binary one. The content is the pieces one after another; they
+ * are copied. The caller holds the first reference. */
+struct payload_piece {
+    const void *data;
+    size_t len;
+};
+struct payload *payload_new(bool binary, const struct payload_piece *pieces, size_t count);
+struct payload *payload_text(const char *text);
+
+struct payload *payload_ref(struct payload *self);
+void payload_unref(struct payload **self); /* for AUTO too */
+
+bool payload_is_binary(const struct payload *self);
+
+/* The message itself … */
+const uint8_t *payload_content(const struct payload *self, size_t *ret_len);
+/* … and with its WebSocket frame around it. */
+const uint8_t *payload_frame(const struct payload *self, size_t *ret_len);
