@@ -56,5 +56,7 @@ const char *conf_path(struct conf *self, const char *key);
 int64_t conf_number(struct conf *self, const char *key);
 bool conf_flag(struct conf *self, const char *key);
 
-/* A text key as it stands for another daemon of this configuration (name: "edge.2"). */
-const char *conf_text_of(struct conf *self, const char *name, const char *key);
+/* The text of a key, which need not be in the table, as it stands for another daemon of this
+ * configuration (name: "edge.2"): unchecked, paths as written. free() it; NULL: an environment
+ * variable names a file that cannot be read. */
+char *conf_text_of(struct conf *self, const char *name, const struct conf_key *key);

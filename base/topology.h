@@ -32,6 +32,9 @@ struct topology {
  * sentence in *ret_why (free()) unless every partition has exactly one. */
 int topology_load(struct topology *ret, struct conf *conf, char **ret_why) MUST_CHECK;
 
+/* A mask from "0-31" or "1,3,8-15". -EINVAL when it is not one. */
+int topology_parse_mask(const char *text, uint64_t *ret) MUST_CHECK;
+
 /* The mask of the worker called name; 0 when there is none. */
 uint64_t topology_partitions_of(const struct topology *self, const char *name);
 
