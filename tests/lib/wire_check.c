@@ -28,6 +28,36 @@ static int decode_encode(struct wire_bytes frame, struct buf *out)
     }
 }
 
+#define RECORD_CHECK(name, NAME, ...)                                        \
+    static int check_##name(struct wire_bytes in)                            \
+    {                                                                        \
+        AUTO(buf_done) struct buf once;                                      \
+        AUTO(buf_done) struct buf twice;                                     \
+        struct wire_##name record;                                           \
+                                                                             \
+        buf_init(&once, WIRE_FRAME_MAX);                                     \
+        buf_init(&twice, WIRE_FRAME_MAX);                                    \
+        if (wire_##name##_decode(in, &record) < 0)                           \
+            return 0;                                                        \
+        wire_##name##_encode(&once, &record);                                \
+        if (wire_##name##_decode(wire_buf(&once), &record) < 0)              \
+            return -1;                                                       \
+        wire_##name##_encode(&twice, &record);                               \
+        return wire_bytes_equal(wire_buf(&once), wire_buf(&twice)) ? 1 : -1; \
+    }
+WIRE_RECORDS(RECORD_CHECK)
+
+int wire_check_records(struct wire_bytes in)
+{
+    int worst = 1;
+
+#define RECORD_RUN(name, NAME, ...) \
+    if (check_##name(in) < 0)       \
+        worst = -1;
+    WIRE_RECORDS(RECORD_RUN)
+    return worst;
+}
+
 int wire_check_frame(struct wire_bytes frame)
 {
     AUTO(buf_done) struct buf once;
