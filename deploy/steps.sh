@@ -35,7 +35,8 @@ run_step() # TITLE LOG COMMAND…
     kill "$reporter" 2> /dev/null || true
     wait "$reporter" 2> /dev/null || true
     if ((status != 0)); then
-        tail -n 40 "$log" >&2
+        grep -E ' error: |^FAILED|^CMake Error' "$log" | head -n 20 >&2 || true
+        tail -n 30 "$log" >&2
         say "$title: failed (status $status); all of it is in $log"
     elif ((SECONDS - started > 1)); then
         say "    done in $((SECONDS - started)) s"
