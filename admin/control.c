@@ -1,0 +1,56 @@
+/* How the command asks a daemon: one frame there, one back, tied by the trace id. */
+#include "admin/control.h"
+
+#include <string.h>
+
+#define HIGH_WATER 1000
+#define FRAME_MAX (256u << 10)
+
+int control_open(zsock_t **ret, struct place *place, const char *daemon)
+{
+    AUTO(base_free_text)
+    char *endpoint = topology_endpoint(place->conf, daemon, TOPOLOGY_CONTROL);
+    struct bus_options options = {
+        .type = ZMQ_DEALER, .endpoint = endpoint, .high_water = HIGH_WATER};
+
+    return bus_open(ret, &options);
+}
+
+void control_begin(struct buf *frame, enum wire_type type, uint64_t trace)
+{
+    struct wire_head head = {.type = (uint8_t)type, .trace = trace};
+
+    head.sender = id_fingerprint(0, "admin", strlen("admin"));
+    buf_clear(frame);
+    wire_head_encode(frame, &head);
+}
+
+int control_ask_status(zsock_t *sock, uint64_t trace)
+{
+    AUTO(buf_done) struct buf frame;
+    struct wire_status status = {.detail = 1};
+
+    buf_init(&frame, FRAME_MAX);
+    control_begin(&frame, WIRE_TYPE_STATUS, trace);
+    wire_status_encode(&frame, &status);
+    return bus_send(sock, &frame);
+}
+
+int control_read_status(zsock_t *sock, struct bus_frame *frame, struct wire_status_is *ret)
+{
+    if (bus_recv(sock, frame) != 1)
+        return 0;
+    if (frame->head.type == WIRE_TYPE_STATUS_IS && wire_status_is_decode(frame->body, ret) == 0)
+        return 1;
+    bus_frame_done(frame);
+    return 0;
+}
+
+void control_wait(zsock_t *const *socks, size_t count, int timeout_ms)
+{
+    zmq_pollitem_t items[PLACE_DAEMONS_MAX];
+
+    for (size_t i = 0; i < count && i < COUNT_OF(items); i++)
+        items[i] = (zmq_pollitem_t){.socket = zsock_resolve(socks[i]), .events = ZMQ_POLLIN};
+    zmq_poll(items, (int)(count < COUNT_OF(items) ? count : COUNT_OF(items)), timeout_ms);
+}
