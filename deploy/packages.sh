@@ -36,7 +36,7 @@ packages_build()
 
 packages_lint() { echo clang-format clang-tidy shellcheck; }
 packages_fuzz() { echo clang libclang-rt-14-dev; }
-packages_browser() { has chromium || echo chromium fonts-dejavu-core; }
+packages_browser() { has chromium || has google-chrome || echo chromium fonts-dejavu-core; }
 
 packages_mongodb()
 {
