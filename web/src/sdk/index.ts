@@ -1,0 +1,10 @@
+export { Client, type ClientOptions, type Connection } from './client.js';
+export { Conversations } from './conversations.js';
+export { Directory } from './directory.js';
+export { ParleyError, isTransient } from './errors.js';
+export { Outbox, type OutboxEntry } from './outbox.js';
+export type * from './protocol.js';
+export { retryDelayMs } from './retry.js';
+export { Session } from './session.js';
+export { Timeline } from './timeline.js';
+export { uuidv7 } from './uuid.js';
