@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { sdk } from './sdk.mjs';
 
-const { Conversations } = await import(process.env.PARLEY_SDK);
+const { Conversations } = sdk;
 
 const ME = 'me';
 

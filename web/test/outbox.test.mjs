@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeStorage } from './fake-storage.mjs';
+import { sdk } from './sdk.mjs';
 
-const { Outbox, ParleyError, uuidv7 } = await import(process.env.PARLEY_SDK);
+const { Outbox, ParleyError, uuidv7 } = sdk;
 
 const settled = () => new Promise((resolve) => setImmediate(resolve));
 const error = (code, retryAfterMs) => new ParleyError({ code, message: code, retryAfterMs });

@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { FakeStorage } from './fake-storage.mjs';
+import { sdk } from './sdk.mjs';
 
-const { ParleyError, Session } = await import(process.env.PARLEY_SDK);
+const { ParleyError, Session } = sdk;
 
 const user = { id: 'u1', username: 'ada', displayName: 'Ada', createdAt: '' };
 const pair = (n, expiresIn = 900) => ({ user, accessToken: `access ${n}`, expiresIn, refreshToken: `refresh ${n}` });
