@@ -95,7 +95,7 @@ static int run(const struct command_line *line, struct place *place)
 
 const struct command command_user_token = {
     .name = "user token",
-    .arguments = "NAME…|-",
+    .arguments = "NAME...|-",
     .least = 1,
     .most = -1,
     .summary = "Print \"username userId token\" lines",
