@@ -9,17 +9,40 @@ const ME = 'me';
 function conversation(id, lastSeq) {
   const updatedAt = new Date(lastSeq * 1000).toISOString();
 
-  return { id, kind: 'group', title: id, members: [], memberCount: 2, lastSeq, lastMessage: null, updatedAt };
+  return {
+    id,
+    kind: 'group',
+    title: id,
+    members: [],
+    memberCount: 2,
+    lastSeq,
+    lastMessage: null,
+    updatedAt,
+  };
 }
 
 function message(conversationId, seq, text = `text ${seq}`) {
-  return { id: `${conversationId}-${seq}`, conversationId, seq, senderId: 'you', clientId: `c${seq}`, text };
+  return {
+    id: `${conversationId}-${seq}`,
+    conversationId,
+    seq,
+    senderId: 'you',
+    clientId: `c${seq}`,
+    text,
+  };
 }
 
 function created(conversationId, seq) {
   const at = new Date(seq * 1000).toISOString();
 
-  return { conversationId, seq, kind: 'message.created', actorId: 'you', at, message: message(conversationId, seq) };
+  return {
+    conversationId,
+    seq,
+    kind: 'message.created',
+    actorId: 'you',
+    at,
+    message: message(conversationId, seq),
+  };
 }
 
 /** Conversations with `a` known up to number 10, and a count of the times that a sync was asked for. */
@@ -58,7 +81,9 @@ test('an event beyond a gap waits and asks for a sync, whose answer releases it'
   assert.equal(seen.behind, 1);
   assert.deepEqual(conversations.beginSync(), { a: 10 });
   const isNew = conversations.applySync({
-    conversations: { a: { events: [created('a', 11), created('a', 12)], lastSeq: 12, more: false } },
+    conversations: {
+      a: { events: [created('a', 11), created('a', 12)], lastSeq: 12, more: false },
+    },
     joined: [],
     left: [],
     more: false,
@@ -94,8 +119,16 @@ test('an event of an unknown conversation waits for the sync that brings the con
   conversations.receive(created('b', 6));
   assert.equal(seen.behind, 1);
   conversations.beginSync();
-  conversations.applySync({ conversations: {}, joined: [conversation('b', 5)], left: [], more: false });
-  assert.deepEqual(conversations.get('b').list.map(({ seq }) => seq), [6]);
+  conversations.applySync({
+    conversations: {},
+    joined: [conversation('b', 5)],
+    left: [],
+    more: false,
+  });
+  assert.deepEqual(
+    conversations.get('b').list.map(({ seq }) => seq),
+    [6],
+  );
   assert.equal(conversations.isBehind, false);
 });
 
@@ -115,9 +148,16 @@ test('an event that arrives while the sync is answered is asked about by the nex
 test('the creation of a conversation makes it known, whatever else is', () => {
   const { conversations, seen } = fixture();
 
-  conversations.receive({ ...created('b', 1), kind: 'conversation.created', conversation: conversation('b', 1) });
+  conversations.receive({
+    ...created('b', 1),
+    kind: 'conversation.created',
+    conversation: conversation('b', 1),
+  });
   conversations.receive(created('b', 2));
-  assert.deepEqual(conversations.get('b').list.map(({ seq }) => seq), [2]);
+  assert.deepEqual(
+    conversations.get('b').list.map(({ seq }) => seq),
+    [2],
+  );
   assert.equal(seen.behind, 0);
 });
 
@@ -125,15 +165,28 @@ test('the list has the newest activity first', () => {
   const { conversations } = fixture();
 
   conversations.adopt([conversation('b', 20)]);
-  assert.deepEqual(conversations.list().map(({ info }) => info.id), ['b', 'a']);
+  assert.deepEqual(
+    conversations.list().map(({ info }) => info.id),
+    ['b', 'a'],
+  );
   for (let seq = 11; seq <= 21; seq++) conversations.receive(created('a', seq));
-  assert.deepEqual(conversations.list().map(({ info }) => info.id), ['a', 'b']);
+  assert.deepEqual(
+    conversations.list().map(({ info }) => info.id),
+    ['a', 'b'],
+  );
 });
 
 test("one's own removal takes the conversation away, live and by sync", () => {
   const { conversations } = fixture();
   const at = new Date().toISOString();
-  const removed = { conversationId: 'a', seq: 11, kind: 'member.removed', actorId: 'you', at, userId: ME };
+  const removed = {
+    conversationId: 'a',
+    seq: 11,
+    kind: 'member.removed',
+    actorId: 'you',
+    at,
+    userId: ME,
+  };
 
   conversations.receive({ ...removed, userId: 'other' });
   assert.ok(conversations.get('a'));
@@ -149,8 +202,15 @@ test('older pages come before what is there, and keep a newer version of a messa
 
   conversations.receive(created('a', 11));
   conversations.addOlder('a', { messages: [9, 10].map((seq) => message('a', seq)), prevCursor: 9 });
-  conversations.receive({ ...created('a', 12), kind: 'message.edited', message: message('a', 10, 'edited') });
-  conversations.addOlder('a', { messages: [8, 10].map((seq) => message('a', seq)), prevCursor: null });
+  conversations.receive({
+    ...created('a', 12),
+    kind: 'message.edited',
+    message: message('a', 10, 'edited'),
+  });
+  conversations.addOlder('a', {
+    messages: [8, 10].map((seq) => message('a', seq)),
+    prevCursor: null,
+  });
   assert.deepEqual(seqs(), [8, 9, 10, 11]);
   assert.equal(conversations.get('a').list[2].text, 'edited');
   assert.equal(conversations.get('a').olderThan, null);

@@ -14,7 +14,14 @@ function fixture(storage = new FakeStorage()) {
   const delays = [];
   const transmit = ({ clientId, conversationId, text }) =>
     new Promise((resolve, reject) => {
-      const message = { id: clientId, clientId, conversationId, text, seq: tries.length + 1, senderId: 'me' };
+      const message = {
+        id: clientId,
+        clientId,
+        conversationId,
+        text,
+        seq: tries.length + 1,
+        senderId: 'me',
+      };
 
       tries.push({ text, clientId, answer: () => resolve(message), fail: reject });
     });
@@ -33,7 +40,10 @@ test('one message of a conversation is under way at a time, in order', async () 
   tries[0].answer();
   await settled();
   assert.deepEqual(texts(), ['one', 'two']);
-  assert.deepEqual(outbox.list('a').map(({ text }) => text), ['two', 'three']);
+  assert.deepEqual(
+    outbox.list('a').map(({ text }) => text),
+    ['two', 'three'],
+  );
 });
 
 test('conversations do not wait for each other', () => {
@@ -112,7 +122,10 @@ test('a reload loses nothing and keeps the order and the clientIds', () => {
   const sent = ['one', 'two', 'three'].map((text) => before.outbox.send('a', text));
   const after = fixture(before.storage);
 
-  assert.deepEqual(after.outbox.list('a').map(({ clientId }) => clientId), sent.map(({ clientId }) => clientId));
+  assert.deepEqual(
+    after.outbox.list('a').map(({ clientId }) => clientId),
+    sent.map(({ clientId }) => clientId),
+  );
   after.outbox.setOnline(true);
   assert.equal(after.tries[0].clientId, sent[0].clientId);
 });
@@ -162,5 +175,7 @@ test('client ids are UUIDv7 and ascend, within a millisecond and when the clock 
 
   assert.deepEqual(ids, [...ids].sort());
   assert.equal(new Set(ids).size, ids.length);
-  ids.forEach((id) => assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/));
+  ids.forEach((id) =>
+    assert.match(id, /^[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}$/),
+  );
 });

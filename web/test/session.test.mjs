@@ -6,7 +6,12 @@ import { sdk } from './sdk.mjs';
 const { ParleyError, Session } = sdk;
 
 const user = { id: 'u1', username: 'ada', displayName: 'Ada', createdAt: '' };
-const pair = (n, expiresIn = 900) => ({ user, accessToken: `access ${n}`, expiresIn, refreshToken: `refresh ${n}` });
+const pair = (n, expiresIn = 900) => ({
+  user,
+  accessToken: `access ${n}`,
+  expiresIn,
+  refreshToken: `refresh ${n}`,
+});
 
 /** A session begun at second 0 on a server that hands out pair 2, 3 … and writes down what it was asked. */
 function fixture(answer = (n) => pair(n)) {
@@ -31,7 +36,10 @@ test('a token is used until shortly before its end, then renewed', async () => {
   assert.equal(await session.token(), 'access 1');
   clock.ms = 871_000;
   assert.equal(await session.token(), 'access 2');
-  assert.deepEqual(requests.map(({ body }) => body.refreshToken), ['refresh 1']);
+  assert.deepEqual(
+    requests.map(({ body }) => body.refreshToken),
+    ['refresh 1'],
+  );
 });
 
 test('whoever asks at the same time shares one refresh', async () => {

@@ -29,7 +29,11 @@ function loginForm(client: Client, open: () => void): Form {
   return {
     title: 'Welcome back',
     fields: [
-      field('Username or e-mail', { name: 'login', testid: 'login-login', autocomplete: 'username' }),
+      field('Username or e-mail', {
+        name: 'login',
+        testid: 'login-login',
+        autocomplete: 'username',
+      }),
       field('Password', {
         name: 'password',
         type: 'password',
@@ -49,8 +53,17 @@ function registerForm(client: Client, open: () => void): Form {
   return {
     title: 'Create an account',
     fields: [
-      field('Username', { name: 'username', testid: 'register-username', autocomplete: 'username' }, hint),
-      field('E-mail', { name: 'email', type: 'email', testid: 'register-email', autocomplete: 'email' }),
+      field(
+        'Username',
+        { name: 'username', testid: 'register-username', autocomplete: 'username' },
+        hint,
+      ),
+      field('E-mail', {
+        name: 'email',
+        type: 'email',
+        testid: 'register-email',
+        autocomplete: 'email',
+      }),
       field('Password', {
         name: 'password',
         type: 'password',
@@ -70,11 +83,22 @@ function registerForm(client: Client, open: () => void): Form {
 }
 
 function brand(): HTMLElement {
-  return el('header', { class: 'brand' }, el('span', { class: 'brand-mark', 'aria-hidden': 'true' }), 'Parley');
+  return el(
+    'header',
+    { class: 'brand' },
+    el('span', { class: 'brand-mark', 'aria-hidden': 'true' }),
+    'Parley',
+  );
 }
 
 function field(label: string, attributes: Attributes, hint?: string): HTMLElement {
-  const input = el('input', { type: 'text', required: true, autocapitalize: 'none', spellcheck: 'false', ...attributes });
+  const input = el('input', {
+    type: 'text',
+    required: true,
+    autocapitalize: 'none',
+    spellcheck: 'false',
+    ...attributes,
+  });
 
   return el(
     'label',
@@ -87,8 +111,16 @@ function field(label: string, attributes: Attributes, hint?: string): HTMLElemen
 
 function formElement(form: Form, onDone: () => void): HTMLElement {
   const problem = el('p', { class: 'problem', role: 'alert', testid: 'auth-error', hidden: true });
-  const submit = el('button', { class: 'primary', type: 'submit', testid: form.submit.testid }, form.submit.words);
-  const other = el('button', { class: 'link', type: 'button', testid: form.other.testid }, form.other.words);
+  const submit = el(
+    'button',
+    { class: 'primary', type: 'submit', testid: form.submit.testid },
+    form.submit.words,
+  );
+  const other = el(
+    'button',
+    { class: 'link', type: 'button', testid: form.other.testid },
+    form.other.words,
+  );
   const node = el(
     'form',
     { class: 'auth-form' },

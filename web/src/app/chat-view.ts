@@ -62,7 +62,12 @@ function whileShown(client: Client, update: () => void): void {
   window.addEventListener('focus', update);
 }
 
-function sidebar(client: Client, connection: HTMLElement, list: HTMLElement, open: (id: string) => void) {
+function sidebar(
+  client: Client,
+  connection: HTMLElement,
+  list: HTMLElement,
+  open: (id: string) => void,
+) {
   const start = el('button', { class: 'primary', testid: 'new-conversation' }, 'New conversation');
 
   start.addEventListener('click', () => newConversation(client, open));

@@ -11,8 +11,17 @@ export interface Composer {
 }
 
 export function composer(conversationId: string, onSend: (text: string) => void): Composer {
-  const input = el('textarea', { rows: 1, testid: 'composer', 'aria-label': 'Message', placeholder: 'Write a message' });
-  const send = el('button', { class: 'primary send', type: 'submit', testid: 'send', 'aria-label': 'Send' }, '↑');
+  const input = el('textarea', {
+    rows: 1,
+    testid: 'composer',
+    'aria-label': 'Message',
+    placeholder: 'Write a message',
+  });
+  const send = el(
+    'button',
+    { class: 'primary send', type: 'submit', testid: 'send', 'aria-label': 'Send' },
+    '↑',
+  );
   const node = el('form', { class: 'composer' }, input, send);
   const changed = () => {
     drafts.set(conversationId, input.value);

@@ -23,7 +23,10 @@ export interface ConversationList {
 export function conversationList(client: Client, onOpen: (id: string) => void): ConversationList {
   const list = el('ul', { class: 'conversations' });
   const empty = el('p', { class: 'hint' }, 'No conversations yet.');
-  const show = keyedList<Row>(list, { key: (row) => row.id, render: (row) => rowNode(row, onOpen) });
+  const show = keyedList<Row>(list, {
+    key: (row) => row.id,
+    render: (row) => rowNode(row, onOpen),
+  });
   let shown = new Map<string, Row>();
 
   const update = (openId: string | null) => {
@@ -37,7 +40,10 @@ export function conversationList(client: Client, onOpen: (id: string) => void): 
     empty.hidden = rows.length > 0;
   };
 
-  return { node: el('nav', { class: 'conversation-list', 'aria-label': 'Conversations' }, list, empty), update };
+  return {
+    node: el('nav', { class: 'conversation-list', 'aria-label': 'Conversations' }, list, empty),
+    update,
+  };
 }
 
 function rowOf(client: Client, { info, unread }: Timeline, openId: string | null): Row {
@@ -57,7 +63,11 @@ function reuse(old: Row | undefined, row: Row): Row {
 }
 
 function rowNode(row: Row, onOpen: (id: string) => void): HTMLElement {
-  const dot = el('span', { class: 'unread', testid: 'unread', 'aria-label': `${row.unread} unread` }, String(row.unread));
+  const dot = el(
+    'span',
+    { class: 'unread', testid: 'unread', 'aria-label': `${row.unread} unread` },
+    String(row.unread),
+  );
   const button = el(
     'button',
     {
@@ -73,7 +83,12 @@ function rowNode(row: Row, onOpen: (id: string) => void): HTMLElement {
       el('span', { class: 'conversation-title' }, row.title),
       el('span', { class: 'conversation-preview' }, row.preview),
     ),
-    el('span', { class: 'conversation-side' }, el('time', {}, row.time), row.unread > 0 ? dot : null),
+    el(
+      'span',
+      { class: 'conversation-side' },
+      el('time', {}, row.time),
+      row.unread > 0 ? dot : null,
+    ),
   );
 
   button.addEventListener('click', () => onOpen(row.id));

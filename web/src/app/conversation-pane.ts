@@ -16,7 +16,11 @@ export interface Pane {
 
 export function conversationPane(client: Client, id: string, onClose: () => void): Pane {
   const head = el('div', { class: 'pane-title' });
-  const back = el('button', { class: 'quiet back', testid: 'back', 'aria-label': 'Back to the list' }, '‹');
+  const back = el(
+    'button',
+    { class: 'quiet back', testid: 'back', 'aria-label': 'Back to the list' },
+    '‹',
+  );
   const messages = messageList(client, id);
   const input = composer(id, (text) => {
     client.send(id, text);
@@ -32,7 +36,13 @@ export function conversationPane(client: Client, id: string, onClose: () => void
   back.addEventListener('click', onClose);
   return {
     id,
-    node: el('section', { class: 'open' }, el('header', { class: 'pane-head' }, back, head), messages.node, input.node),
+    node: el(
+      'section',
+      { class: 'open' },
+      el('header', { class: 'pane-head' }, back, head),
+      messages.node,
+      input.node,
+    ),
     start: () => {
       update();
       messages.toBottom();

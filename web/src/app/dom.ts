@@ -15,7 +15,10 @@ export function el<Tag extends keyof HTMLElementTagNameMap>(
 
   for (const [name, value] of Object.entries(attributes)) {
     if (value === undefined || value === false) continue;
-    node.setAttribute(name === 'testid' ? 'data-testid' : name, value === true ? '' : String(value));
+    node.setAttribute(
+      name === 'testid' ? 'data-testid' : name,
+      value === true ? '' : String(value),
+    );
   }
   node.append(...children.filter((child): child is Node | string => child !== null));
   return node;

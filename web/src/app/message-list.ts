@@ -16,15 +16,26 @@ export interface MessageList {
 export function messageList(client: Client, id: string): MessageList {
   const top = el('p', { class: 'history' });
   const list = el('ol', { class: 'messages' });
-  const scroll = el('div', { class: 'scroll', tabindex: 0, role: 'log', 'aria-label': 'Messages' }, top, list);
-  const show = keyedList<Item>(list, { key: (item) => item.key, render: (item) => messageNode(client, item) });
+  const scroll = el(
+    'div',
+    { class: 'scroll', tabindex: 0, role: 'log', 'aria-label': 'Messages' },
+    top,
+    list,
+  );
+  const show = keyedList<Item>(list, {
+    key: (item) => item.key,
+    render: (item) => messageNode(client, item),
+  });
   let items = new Map<string, Item>();
 
-  const atBottom = () => scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_BOTTOM_PX;
+  const atBottom = () =>
+    scroll.scrollHeight - scroll.scrollTop - scroll.clientHeight < NEAR_BOTTOM_PX;
   const toBottom = () => void (scroll.scrollTop = scroll.scrollHeight);
   const older = () => {
     if (scroll.scrollTop > NEAR_TOP_PX) return;
-    client.loadOlder(id).catch(() => (top.textContent = 'Older messages could not be loaded. Scroll to try again.'));
+    client
+      .loadOlder(id)
+      .catch(() => (top.textContent = 'Older messages could not be loaded. Scroll to try again.'));
   };
   const update = () => {
     const timeline = client.conversations.get(id);
@@ -45,7 +56,12 @@ export function messageList(client: Client, id: string): MessageList {
 }
 
 /** What is being read must not move: not by new messages below, nor by older ones above. */
-function keepPlace(scroll: HTMLElement, list: HTMLElement, isAtBottom: boolean, change: () => void): void {
+function keepPlace(
+  scroll: HTMLElement,
+  list: HTMLElement,
+  isAtBottom: boolean,
+  change: () => void,
+): void {
   const view = scroll.getBoundingClientRect().top;
   const anchor = [...list.children].find((node) => node.getBoundingClientRect().bottom > view);
   const before = anchor?.getBoundingClientRect().top ?? 0;

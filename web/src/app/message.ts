@@ -100,7 +100,9 @@ export function messageNode(client: Client, item: Item): HTMLElement {
     el(
       'div',
       { class: 'bubble-column' },
-      item.isOwn || !item.opensRun ? null : el('span', { class: 'sender', testid: 'message-sender' }, item.sender),
+      item.isOwn || !item.opensRun
+        ? null
+        : el('span', { class: 'sender', testid: 'message-sender' }, item.sender),
       el('div', { class: 'bubble' }, textNode(item), metaNode(item)),
       item.state === 'failed' ? failureNode(client, item) : null,
     ),
@@ -112,11 +114,18 @@ function avatarOfRun(item: Item): HTMLElement {
 }
 
 function textNode(item: Item): HTMLElement {
-  return el('p', { class: item.isDeleted ? 'text deleted' : 'text', testid: 'message-text', dir: 'auto' }, item.text);
+  return el(
+    'p',
+    { class: item.isDeleted ? 'text deleted' : 'text', testid: 'message-text', dir: 'auto' },
+    item.text,
+  );
 }
 
 function metaNode(item: Item): HTMLElement {
-  const words = [item.isEdited && !item.isDeleted ? 'edited' : '', item.state === 'pending' ? 'sending…' : ''];
+  const words = [
+    item.isEdited && !item.isDeleted ? 'edited' : '',
+    item.state === 'pending' ? 'sending…' : '',
+  ];
   const state = words.filter(Boolean).join(' ');
 
   return el(
@@ -133,5 +142,12 @@ function failureNode(client: Client, { clientId, failure }: Item): HTMLElement {
 
   retry.addEventListener('click', () => client.outbox.retry(clientId));
   discard.addEventListener('click', () => client.outbox.discard(clientId));
-  return el('p', { class: 'failure', role: 'alert' }, `Not sent. ${failure} `, retry, ' · ', discard);
+  return el(
+    'p',
+    { class: 'failure', role: 'alert' },
+    `Not sent. ${failure} `,
+    retry,
+    ' · ',
+    discard,
+  );
 }

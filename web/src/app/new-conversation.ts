@@ -10,8 +10,14 @@ const TYPING_PAUSE_MS = 200;
 export function newConversation(client: Client, onStarted: (id: string) => void): void {
   const chosen = new Map<string, User>();
   const parts = dialogParts();
-  const chips = keyedList<User>(parts.chosen, { key: (user) => user.id, render: (user) => chip(user, toggle) });
-  const results = keyedList<User>(parts.results, { key: (user) => user.id, render: (user) => result(user, toggle) });
+  const chips = keyedList<User>(parts.chosen, {
+    key: (user) => user.id,
+    render: (user) => chip(user, toggle),
+  });
+  const results = keyedList<User>(parts.results, {
+    key: (user) => user.id,
+    render: (user) => result(user, toggle),
+  });
 
   const toggle = (user: User) => {
     if (!chosen.delete(user.id)) chosen.set(user.id, user);
@@ -28,7 +34,9 @@ export function newConversation(client: Client, onStarted: (id: string) => void)
 
     parts.start.disabled = true;
     await attempt(parts.problem, async () => {
-      const { id } = await (ids.length === 1 ? client.createDirect(ids[0]!) : client.createGroup(title, ids));
+      const { id } = await (ids.length === 1
+        ? client.createDirect(ids[0]!)
+        : client.createGroup(title, ids));
 
       parts.dialog.close();
       onStarted(id);
@@ -57,15 +65,34 @@ export function newConversation(client: Client, onStarted: (id: string) => void)
 }
 
 function dialogParts() {
-  const search = el('input', { type: 'search', testid: 'search-user', placeholder: 'Username', autocomplete: 'off' });
-  const title = el('input', { type: 'text', testid: 'group-title', placeholder: 'Title of the group', maxlength: 100 });
-  const titleField = el('label', { class: 'field', hidden: true }, el('span', { class: 'field-label' }, 'Title'), title);
+  const search = el('input', {
+    type: 'search',
+    testid: 'search-user',
+    placeholder: 'Username',
+    autocomplete: 'off',
+  });
+  const title = el('input', {
+    type: 'text',
+    testid: 'group-title',
+    placeholder: 'Title of the group',
+    maxlength: 100,
+  });
+  const titleField = el(
+    'label',
+    { class: 'field', hidden: true },
+    el('span', { class: 'field-label' }, 'Title'),
+    title,
+  );
   const chosen = el('ul', { class: 'chips', 'aria-label': 'Chosen' });
   const results = el('ul', { class: 'results', 'aria-label': 'People found' });
   const nobody = el('p', { class: 'hint', hidden: true }, 'Nobody is called that.');
   const problem = el('p', { class: 'problem', role: 'alert', hidden: true });
   const cancel = el('button', { class: 'quiet', type: 'button' }, 'Cancel');
-  const start = el('button', { class: 'primary', type: 'submit', testid: 'start-conversation', disabled: true }, 'Start');
+  const start = el(
+    'button',
+    { class: 'primary', type: 'submit', testid: 'start-conversation', disabled: true },
+    'Start',
+  );
   const form = el(
     'form',
     {},
@@ -80,7 +107,19 @@ function dialogParts() {
   );
   const dialog = el('dialog', { class: 'dialog', 'aria-label': 'New conversation' }, form);
 
-  return { dialog, form, search, title, titleField, chosen, results, nobody, problem, cancel, start };
+  return {
+    dialog,
+    form,
+    search,
+    title,
+    titleField,
+    chosen,
+    results,
+    nobody,
+    problem,
+    cancel,
+    start,
+  };
 }
 
 function result(user: User, onClick: (user: User) => void): HTMLElement {
@@ -97,7 +136,11 @@ function result(user: User, onClick: (user: User) => void): HTMLElement {
 }
 
 function chip(user: User, onRemove: (user: User) => void): HTMLElement {
-  const button = el('button', { class: 'chip', type: 'button', 'aria-label': `Remove ${user.username}` });
+  const button = el('button', {
+    class: 'chip',
+    type: 'button',
+    'aria-label': `Remove ${user.username}`,
+  });
 
   button.append(user.displayName || user.username, el('span', { 'aria-hidden': 'true' }, ' ×'));
   button.addEventListener('click', () => onRemove(user));

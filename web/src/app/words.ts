@@ -11,7 +11,8 @@ const SENTENCES: Record<string, string> = {
 };
 
 export function errorWords(error: unknown): string {
-  if (!(error instanceof ParleyError)) return 'Something went wrong in this page. Reload it and try again.';
+  if (!(error instanceof ParleyError))
+    return 'Something went wrong in this page. Reload it and try again.';
   return SENTENCES[error.code] ?? sentence(error.message);
 }
 
@@ -57,7 +58,12 @@ export function messageText(message: Message): string {
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: '2-digit', minute: '2-digit' });
 const shortDay = new Intl.DateTimeFormat(undefined, { day: 'numeric', month: 'short' });
-const longDay = new Intl.DateTimeFormat(undefined, { weekday: 'long', day: 'numeric', month: 'long', year: 'numeric' });
+const longDay = new Intl.DateTimeFormat(undefined, {
+  weekday: 'long',
+  day: 'numeric',
+  month: 'long',
+  year: 'numeric',
+});
 
 export function timeOfDay(at: string): string {
   return clock.format(new Date(at));

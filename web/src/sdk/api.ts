@@ -44,7 +44,9 @@ export class Api {
   }
 
   async findUsers(prefix: string): Promise<User[]> {
-    const found = await this.get<{ users: User[] }>(`/api/users?${query({ q: prefix, limit: 10 })}`);
+    const found = await this.get<{ users: User[] }>(
+      `/api/users?${query({ q: prefix, limit: 10 })}`,
+    );
 
     return found.users;
   }

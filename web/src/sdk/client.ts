@@ -6,7 +6,14 @@ import { Emitter } from './emitter.js';
 import { httpTo } from './http.js';
 import { Link } from './link.js';
 import { Outbox, type OutboxEntry } from './outbox.js';
-import type { Conversation, LogEvent, NewConversation, SendAnswer, Tokens, User } from './protocol.js';
+import type {
+  Conversation,
+  LogEvent,
+  NewConversation,
+  SendAnswer,
+  Tokens,
+  User,
+} from './protocol.js';
 import { withRetry } from './retry.js';
 import { Session } from './session.js';
 import { Sync } from './sync.js';
@@ -133,7 +140,11 @@ export class Client extends Emitter<ClientEvents> {
   }
 
   private async transmit({ conversationId, clientId, text }: OutboxEntry) {
-    const answer = await this.link.ask<SendAnswer>('message:send', { conversationId, clientId, text });
+    const answer = await this.link.ask<SendAnswer>('message:send', {
+      conversationId,
+      clientId,
+      text,
+    });
 
     return answer.message;
   }
@@ -144,7 +155,9 @@ export class Client extends Emitter<ClientEvents> {
     this.link.on('event', (event) => this.conversations.receive(event));
     this.link.on('resync', () => void this.sync.run());
     this.conversations.on('behind', () => void this.sync.run());
-    this.conversations.on('applied', ({ events }) => events.forEach((event) => this.settleOwn(event)));
+    this.conversations.on('applied', ({ events }) =>
+      events.forEach((event) => this.settleOwn(event)),
+    );
     this.outbox.on('sent', (message) => this.conversations.putSent(message));
     this.session.on('ended', () => this.onEnded());
   }

@@ -43,7 +43,9 @@ export class Conversations extends Emitter<ConversationEvents> {
   }
 
   get isBehind(): boolean {
-    return this.strays.length > 0 || [...this.timelines.values()].some((timeline) => timeline.hasGap);
+    return (
+      this.strays.length > 0 || [...this.timelines.values()].some((timeline) => timeline.hasGap)
+    );
   }
 
   /** Makes conversations known as they are now; their past is read by pages. Those already known stay. */
@@ -121,7 +123,8 @@ export class Conversations extends Emitter<ConversationEvents> {
     if (events.length === 0) return;
     for (const event of events) {
       if (event.kind === 'message.created' && event.actorId !== this.me()) timeline.unread++;
-      if (event.kind === 'member.removed' && event.userId === this.me()) this.timelines.delete(conversationId);
+      if (event.kind === 'member.removed' && event.userId === this.me())
+        this.timelines.delete(conversationId);
     }
     this.emit('applied', { conversationId, events });
     this.emit('changed', undefined);

@@ -4,7 +4,10 @@ export class Emitter<Events extends object> {
   private readonly listeners = new Map<keyof Events, Set<(argument: never) => void>>();
 
   /** Returns the function that takes the listener away again. */
-  on<Name extends keyof Events>(name: Name, listener: (argument: Events[Name]) => void): () => void {
+  on<Name extends keyof Events>(
+    name: Name,
+    listener: (argument: Events[Name]) => void,
+  ): () => void {
     const set = this.listeners.get(name) ?? new Set();
 
     this.listeners.set(name, set.add(listener));

@@ -29,7 +29,10 @@ export class Link extends Emitter<LinkEvents> {
     private readonly session: Session,
   ) {
     super();
-    const options = { autoConnect: false, auth: (give: (data: object) => void) => void this.present(give) };
+    const options = {
+      autoConnect: false,
+      auth: (give: (data: object) => void) => void this.present(give),
+    };
 
     this.socket = url ? io(url, options) : io(options);
     this.socket.on('connect', () => this.onConnect());
@@ -61,7 +64,10 @@ export class Link extends Emitter<LinkEvents> {
     const ack = await this.socket
       .timeout(ACK_TIMEOUT_MS)
       .emitWithAck(event, argument)
-      .then((answer) => answer as Ack<T>, () => Promise.reject(networkError('No answer came in time.')));
+      .then(
+        (answer) => answer as Ack<T>,
+        () => Promise.reject(networkError('No answer came in time.')),
+      );
 
     if (!ack.ok) throw new ParleyError(ack.error);
     return ack;

@@ -103,7 +103,8 @@ export class Outbox extends Emitter<OutboxEvents> {
   private pump(conversationId: string): void {
     const entry = this.list(conversationId).find(({ failure }) => !failure);
 
-    if (!this.online || !entry || this.busy.has(conversationId) || this.waiting.has(conversationId)) return;
+    if (!this.online || !entry || this.busy.has(conversationId) || this.waiting.has(conversationId))
+      return;
     this.busy.add(conversationId);
     this.options.transmit(entry).then(
       (message) => this.answered(conversationId, message),
@@ -127,7 +128,8 @@ export class Outbox extends Emitter<OutboxEvents> {
       this.pumpLater(conversationId, retryDelayMs(error, attempt));
       return;
     }
-    const { code, message } = error instanceof ParleyError ? error : { code: 'invalid', message: String(error) };
+    const { code, message } =
+      error instanceof ParleyError ? error : { code: 'invalid', message: String(error) };
 
     this.replace(clientId, (old) => ({ ...old, failure: { code, message } }));
   }

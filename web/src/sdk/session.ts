@@ -66,7 +66,8 @@ export class Session extends Emitter<{ ended: undefined }> {
   private async refresh(used: string | undefined): Promise<string> {
     const stored = this.read();
 
-    if (!stored) throw new ParleyError({ code: 'unauthorized', message: 'You are logged out.' }, 401);
+    if (!stored)
+      throw new ParleyError({ code: 'unauthorized', message: 'You are logged out.' }, 401);
     if (stored.accessToken !== used && this.isFresh(stored)) return stored.accessToken;
     try {
       const tokens = await withRetry(REFRESH_TRIES, () => this.post(stored));
@@ -107,7 +108,5 @@ export class Session extends Emitter<{ ended: undefined }> {
 
 /** Browsers offer locks in secure contexts only; without them the Idempotency-Key alone keeps tabs from harm. */
 function oneTabAtATime<T>(task: () => Promise<T>): Promise<T> {
-  return globalThis.navigator?.locks
-    ? (navigator.locks.request(KEY, task) as Promise<T>)
-    : task();
+  return globalThis.navigator?.locks ? (navigator.locks.request(KEY, task) as Promise<T>) : task();
 }

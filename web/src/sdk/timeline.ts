@@ -36,7 +36,8 @@ export class Timeline {
   /** Returns what could be applied now, in order: nothing (a repeat, a gap), the event, or it and its successors. */
   receive(event: LogEvent): LogEvent[] {
     if (event.seq <= this.lastSeq) return [];
-    if (event.seq === this.lastSeq + 1 || this.ahead.size < AHEAD_LIMIT) this.ahead.set(event.seq, event);
+    if (event.seq === this.lastSeq + 1 || this.ahead.size < AHEAD_LIMIT)
+      this.ahead.set(event.seq, event);
     return this.drain();
   }
 
@@ -80,7 +81,11 @@ export class Timeline {
     for (const seq of this.ahead.keys()) {
       if (seq <= this.lastSeq) this.ahead.delete(seq);
     }
-    for (let next = this.ahead.get(this.lastSeq + 1); next; next = this.ahead.get(this.lastSeq + 1)) {
+    for (
+      let next = this.ahead.get(this.lastSeq + 1);
+      next;
+      next = this.ahead.get(this.lastSeq + 1)
+    ) {
       this.ahead.delete(next.seq);
       this.apply(next);
       applied.push(next);
@@ -91,7 +96,8 @@ export class Timeline {
   private apply(event: LogEvent): void {
     this.lastSeq = event.seq;
     if ('message' in event) this.applyMessage(event.kind, event.message);
-    else if (event.kind === 'conversation.updated') this.info = { ...this.info, title: event.title };
+    else if (event.kind === 'conversation.updated')
+      this.info = { ...this.info, title: event.title };
     else if ('userId' in event) this.applyMember(event);
     this.info = { ...this.info, lastSeq: event.seq, updatedAt: event.at };
   }
