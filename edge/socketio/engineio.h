@@ -81,6 +81,9 @@ int engineio_send(struct engineio_session *session, struct payload *const *paylo
 /* Ends it: what is queued is still sent. closed is called before this returns. */
 void engineio_close(struct engineio_session *session);
 
+/* The same, because what it sent is against the owner's protocol. */
+void engineio_fail(struct engineio_session *session);
+
 const char *engineio_remote(const struct engineio_session *session);
 bool engineio_is_polling(const struct engineio_session *session);
 const struct engineio_stats *engineio_stats(const struct engineio *self);
