@@ -1,4 +1,5 @@
-// A user's Parley: what an application holds. It joins the parts and adds nothing but their wiring.
+// A user's Parley: what an application holds. It joins the parts and adds nothing but their wiring. It serves one
+// session: after `ended` make another.
 import { Api, type Registration } from './api.js';
 import { Conversations } from './conversations.js';
 import { Directory } from './directory.js';
@@ -175,8 +176,6 @@ export class Client extends Emitter<ClientEvents> {
 
   private onEnded(): void {
     this.link.close();
-    this.conversations.clear();
-    this.sync.reset();
     this.setConnection('offline');
     this.emit('ended', undefined);
   }

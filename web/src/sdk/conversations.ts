@@ -107,12 +107,6 @@ export class Conversations extends Emitter<ConversationEvents> {
     this.emit('changed', undefined);
   }
 
-  clear(): void {
-    this.timelines.clear();
-    this.strays = [];
-    this.emit('changed', undefined);
-  }
-
   private cursors(): Record<string, number> {
     return Object.fromEntries([...this.timelines].map(([id, timeline]) => [id, timeline.lastSeq]));
   }

@@ -46,6 +46,7 @@ export class Session extends Emitter<{ ended: undefined }> {
   }
 
   end(): void {
+    if (!this.read()) return;
     this.storage.removeItem(KEY);
     this.emit('ended', undefined);
   }

@@ -20,11 +20,6 @@ export class Sync {
     private readonly conversations: Conversations,
   ) {}
 
-  /** Another user: the list is to be loaded first. */
-  reset(): void {
-    this.listed = false;
-  }
-
   async run(): Promise<void> {
     this.again = true;
     if (this.running) return;
