@@ -1,0 +1,53 @@
+/* Which partitions this router holds, by which epochs: claimed once at start, worker by worker,
+ * then announced; lost for good when the store says that somebody else has them. */
+#pragma once
+
+#include "base/topology.h"
+#include "base/wire.h"
+
+enum partition_state {
+    PARTITION_FOREIGN, /* not ours, or another epoch */
+    PARTITION_EARLY,   /* claimed, not announced yet: nothing may be taken */
+    PARTITION_HELD,
+};
+
+struct partitions;
+
+struct partition_out {
+    void *arg;
+    int (*send)(void *arg, size_t worker, const struct buf *frame); /* as bus_send */
+    void (*held)(void *arg, uint64_t mask);                         /* may be taken from now on */
+    void (*lost)(void *arg, uint64_t mask); /* were claimed; no longer ours */
+};
+
+/* wanted: the mask that the configuration names. head: what frames start with. out is copied, name
+ * and topology are borrowed. */
+int partitions_new(struct partitions **ret, const struct topology *topology, uint64_t wanted,
+                   const char *name, const struct wire_head *head, const struct partition_out *out)
+    MUST_CHECK;
+void partitions_free(struct partitions **self);
+
+/* Sends what is due, first claims included. */
+void partitions_tick(struct partitions *self, uint64_t now_ms);
+/* Answers of a worker: claimed, announced. Ones to an earlier question count for nothing. */
+void partitions_claimed(struct partitions *self, size_t worker, uint64_t trace,
+                        const struct wire_claimed *claimed, uint64_t now_ms);
+void partitions_announced(struct partitions *self, size_t worker, uint64_t trace,
+                          const struct wire_announced *announced, uint64_t now_ms);
+/* Announces again, only to hear whether the worker is still the same process. */
+void partitions_probe(struct partitions *self, size_t worker);
+
+/* The store has refused this partition's epoch. */
+void partitions_fence(struct partitions *self, uint64_t mask);
+
+enum partition_state partitions_state(const struct partitions *self, unsigned partition,
+                                      uint32_t epoch);
+uint32_t partitions_epoch(const struct partitions *self, unsigned partition); /* 0: none */
+uint64_t partitions_held(const struct partitions *self);                      /* masks */
+uint64_t partitions_lost(const struct partitions *self);
+uint64_t partitions_wanted(const struct partitions *self);
+/* enum wire_durability, as the partition's worker says; 0 before. */
+uint8_t partitions_durability(const struct partitions *self, unsigned partition);
+
+/* All that are held, as records `holding`. */
+struct wire_list partitions_holdings(struct partitions *self, struct buf *list);

@@ -1,0 +1,180 @@
+/* Hands a worker's replies to the pipe that waits for them. A reply with another boot id says that
+ * the worker was started anew: what was in flight then is sent again. */
+#include "router/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define PROBE_AFTER_MS 300 /* without an answer */
+#define PROBE_EVERY_MS 300
+#define TROUBLE_AFTER_MS 2500
+
+struct worker {
+    const char *name;
+    zsock_t *sock;
+    struct worker_out out;
+    struct batch_lane *batches;
+    struct load_lane *loads;
+    uint64_t boot; /* of the process that answered last; 0: none did yet */
+    uint64_t probed_ms;
+    uint64_t *malformed, *restarts, *timeouts;
+};
+
+static int send_frame(void *arg, const struct buf *frame)
+{
+    return worker_send(arg, frame);
+}
+
+static int make_lanes(struct worker *self, const struct wire_head *head, struct stat_set *stats)
+{
+    struct batch_out batch_out = {self->out.arg, send_frame, self->out.settle};
+    struct load_out load_out = {self->out.arg, self->out.request, send_frame, self->out.loaded};
+    int rc = batch_lane_new(&self->batches, head, &batch_out, stats);
+
+    return rc < 0 ? rc : load_lane_new(&self->loads, head, &load_out, stats);
+}
+
+int worker_new(struct worker **ret, const struct worker_spec *spec, const struct wire_head *head,
+               const struct worker_out *out, struct stat_set *stats)
+{
+    AUTO(worker_free) struct worker *self = NEW(struct worker);
+    struct bus_options options = {.type = ZMQ_DEALER,
+                                  .endpoint = spec->endpoint,
+                                  .high_water = spec->high_water,
+                                  .identity = spec->identity};
+    int rc;
+
+    self->name = spec->name;
+    self->out = *out;
+    self->malformed = stat_counter(stats, "malformed");
+    self->restarts = stat_counter(stats, "persist_restarts");
+    self->timeouts = stat_counter(stats, "persist_timeouts");
+    rc = bus_open(&self->sock, &options);
+    if (rc == 0)
+        rc = make_lanes(self, head, stats);
+    if (rc < 0)
+        return rc;
+    *ret = TAKE(self);
+    return 0;
+}
+
+void worker_free(struct worker **self)
+{
+    if (!*self)
+        return;
+    load_lane_free(&(*self)->loads);
+    batch_lane_free(&(*self)->batches);
+    zsock_destroy(&(*self)->sock);
+    free(*self);
+    *self = NULL;
+}
+
+zsock_t *worker_sock(struct worker *self)
+{
+    return self->sock;
+}
+
+const char *worker_name(const struct worker *self)
+{
+    return self->name;
+}
+
+struct batch_lane *worker_batches(struct worker *self)
+{
+    return self->batches;
+}
+
+struct load_lane *worker_loads(struct worker *self)
+{
+    return self->loads;
+}
+
+int worker_send(struct worker *self, const struct buf *frame)
+{
+    return bus_send(self->sock, frame);
+}
+
+static void note_boot(struct worker *self, uint64_t boot)
+{
+    if (boot == self->boot)
+        return;
+    if (self->boot != 0) {
+        log_warn("persist was started anew: sending again", "worker=%s", self->name);
+        (*self->restarts)++;
+        batch_lane_restart(self->batches);
+        load_lane_restart(self->loads);
+    }
+    self->boot = boot;
+}
+
+static void dispatch(struct worker *self, const struct bus_frame *frame)
+{
+    uint64_t now_us = clock_monotonic_us();
+
+    note_boot(self, frame->head.boot);
+    switch (frame->head.type) {
+    case WIRE_TYPE_BATCH_ANSWER:
+        batch_lane_answer(self->batches, frame->head.trace, frame->body, now_us);
+        break;
+    case WIRE_TYPE_LOADED:
+        load_lane_answer(self->loads, frame->head.trace, frame->body, now_us / 1000);
+        break;
+    default:
+        self->out.reply(self->out.arg, self, frame);
+    }
+}
+
+void worker_recv(struct worker *self, unsigned most)
+{
+    for (; most > 0; most--) {
+        struct bus_frame frame;
+        int rc = bus_recv(self->sock, &frame);
+
+        if (rc == 0)
+            return;
+        if (rc < 0) {
+            (*self->malformed)++;
+            continue;
+        }
+        dispatch(self, &frame);
+        bus_frame_done(&frame);
+    }
+}
+
+void worker_pump(struct worker *self)
+{
+    uint64_t now_us = clock_monotonic_us();
+
+    batch_lane_pump(self->batches, now_us);
+    load_lane_pump(self->loads, now_us / 1000);
+}
+
+bool worker_tick(struct worker *self)
+{
+    uint64_t now_us = clock_monotonic_us(), now_ms = now_us / 1000;
+    uint64_t age_ms = batch_lane_age_ms(self->batches, now_us);
+    bool timed_out = batch_lane_tick(self->batches, now_us);
+    unsigned loads = load_lane_tick(self->loads, now_ms);
+
+    if (timed_out || loads > 0) {
+        log_warn("persist does not answer: sending again", "worker=%s batches=%d loads=%u",
+                 self->name, timed_out, loads);
+        (*self->timeouts)++;
+    }
+    if (age_ms < PROBE_AFTER_MS || now_ms - self->probed_ms < PROBE_EVERY_MS)
+        return false;
+    self->probed_ms = now_ms;
+    return true;
+}
+
+const char *worker_trouble(const struct worker *self)
+{
+    if (batch_lane_is_waiting(self->batches) || load_lane_is_waiting(self->loads))
+        return "cannot store at the moment";
+    if (batch_lane_age_ms(self->batches, clock_monotonic_us()) > TROUBLE_AFTER_MS)
+        return "does not answer";
+    return NULL;
+}
