@@ -43,7 +43,7 @@ static int write_all(int fd, const char *text)
 static int make_key(const char *path, char **ret_why)
 {
     uint8_t key[KEY_BYTES];
-    char text[2 * KEY_BYTES + 2];
+    char text[2 * KEY_BYTES + 1];
     AUTO(base_free_text) char *draft = NULL;
     int fd, rc;
 
@@ -51,7 +51,6 @@ static int make_key(const char *path, char **ret_why)
         return complain(ret_why, "no random bytes for", path);
     for (size_t i = 0; i < sizeof key; i++)
         snprintf(text + 2 * i, 3, "%02x", key[i]);
-    strcpy(text + 2 * sizeof key, "\n");
     if (asprintf(&draft, "%s.new", path) < 0)
         abort();
     unlink(draft);
