@@ -1,0 +1,368 @@
+/* Between the doors (rest.c, live.c) and what calls do (call_*.c): limits, shapes, one question at
+ * a time to the rest of the system, one answer. */
+#include "edge/api/call.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+
+#define RETRY_MS 1000 /* what is unavailable now may be there then */
+
+struct call *call_new(struct api *api, const struct call_spec *spec, const struct call_end *end)
+{
+    struct call *call = NEW(struct call);
+
+    call->api = api;
+    call->spec = spec;
+    call->end = end;
+    call->next = api->calls;
+    call->link = &api->calls;
+    if (api->calls)
+        api->calls->link = &call->next;
+    api->calls = call;
+    (*api->taken)++;
+    return call;
+}
+
+static void call_free(struct call *call)
+{
+    *call->link = call->next;
+    if (call->next)
+        call->next->link = call->link;
+    call_state_drop(call);
+    json_decref(call->input);
+    free(call);
+}
+
+void call_end_all(struct api *api)
+{
+    while (api->calls)
+        call_fail_busy(api->calls, "this server is stopping");
+}
+
+void *call_state(struct call *call, size_t size, void (*done)(void *state))
+{
+    call->state = base_alloc(1, size);
+    call->state_done = done;
+    return call->state;
+}
+
+void call_state_drop(struct call *call)
+{
+    if (call->state_done)
+        call->state_done(call->state);
+    free(TAKE(call->state));
+    call->state_done = NULL;
+}
+
+static struct rate *rate_of(const struct call *call)
+{
+    switch (call->spec->rate) {
+    case CALL_RATE_MESSAGE:
+        return call->api->rate_messages;
+    case CALL_RATE_SIGN_IN:
+        return call->api->rate_sign_in;
+    case CALL_RATE_OTHER:
+        return call->api->rate_calls;
+    case CALL_RATE_NONE:
+        break;
+    }
+    return NULL;
+}
+
+bool call_admit(struct call *call, const char *address)
+{
+    struct rate *rate = rate_of(call);
+    struct id key = call->spec->open ? rate_key_of_address(address) : call->claims.user;
+    uint32_t wait_ms = rate ? rate_take(rate, &key, clock_monotonic_us()) : 0;
+
+    if (wait_ms == 0)
+        return true;
+    (*call->api->limited)++;
+    call_fail_with(call, &(struct call_error){.name = "rate_limited",
+                                              .http = 429,
+                                              .retry_after_ms = wait_ms,
+                                              .message = "too many calls"});
+    return false;
+}
+
+void call_run(struct call *call)
+{
+    struct shape_error error;
+
+    if (shape_check(call->spec->shape, call->input, &error))
+        call->spec->run(call);
+    else if (error.code == WIRE_INVALID)
+        call_fail_member(call, error.member, error.message);
+    else
+        call_fail(call, error.code, error.message);
+}
+
+void call_succeed(struct call *call, enum call_outcome outcome, json_t *body)
+{
+    call->end->succeed(call, outcome, body);
+    json_decref(body);
+    call_free(call);
+}
+
+static const struct code {
+    const char *name;
+    int http;
+} codes[] = {
+    [WIRE_INVALID] = {"invalid", 400},         [WIRE_UNAUTHORIZED] = {"unauthorized", 401},
+    [WIRE_FORBIDDEN] = {"forbidden", 403},     [WIRE_NOT_FOUND] = {"not_found", 404},
+    [WIRE_CONFLICT] = {"conflict", 409},       [WIRE_TOO_LARGE] = {"too_large", 413},
+    [WIRE_UNAVAILABLE] = {"unavailable", 503}, [WIRE_FENCED] = {"unavailable", 503},
+};
+
+static struct code code_of(enum wire_result result)
+{
+    if (result >= COUNT_OF(codes) || !codes[result].name)
+        return codes[WIRE_UNAVAILABLE];
+    return codes[result];
+}
+
+void call_fail_with(struct call *call, const struct call_error *error)
+{
+    struct code code = code_of(error->code);
+    int http = error->http ? error->http : code.http;
+    uint32_t retry_ms = error->retry_after_ms;
+    json_t *json = json_pack("{s:s,s:s}", "code", error->name ? error->name : code.name, "message",
+                             error->message);
+
+    if (http == 503 && retry_ms == 0)
+        retry_ms = RETRY_MS;
+    if (retry_ms)
+        json_object_set_new(json, "retryAfterMs", json_integer(retry_ms));
+    if (error->details)
+        json_object_set_new(json, "details", error->details);
+    (*call->api->failed)++;
+    if (http == 503)
+        (*call->api->unavailable)++;
+    call->end->fail(call, http, retry_ms, json);
+    json_decref(json);
+    call_free(call);
+}
+
+void call_fail(struct call *call, enum wire_result code, const char *message)
+{
+    call_fail_with(call, &(struct call_error){.code = code, .message = message});
+}
+
+void call_fail_member(struct call *call, const char *member, const char *message)
+{
+    call_fail_with(call, &(struct call_error){.code = WIRE_INVALID,
+                                              .message = message,
+                                              .details = json_pack("{s:s}", "member", member)});
+}
+
+void call_fail_busy(struct call *call, const char *message)
+{
+    call_fail(call, WIRE_UNAVAILABLE, message);
+}
+
+static const char *message_of(enum wire_result code)
+{
+    switch (code) {
+    case WIRE_INVALID:
+        return "this cannot be done here";
+    case WIRE_UNAUTHORIZED:
+        return "not accepted";
+    case WIRE_FORBIDDEN:
+        return "your role does not suffice";
+    case WIRE_NOT_FOUND:
+        return "there is no such thing, or it is not yours";
+    case WIRE_CONFLICT:
+        return "this was done before with other content";
+    case WIRE_TOO_LARGE:
+        return "too large";
+    default:
+        return "the outcome is unknown: repeat it with the same clientId";
+    }
+}
+
+bool call_failed(struct call *call, int rc, uint8_t status)
+{
+    if (rc == 0 && (status == WIRE_OK || status == WIRE_DUPLICATE))
+        return false;
+    if (rc == 0 && status == WIRE_INVALID) /* the doors named members; what is left is the thing */
+        call_fail_member(call, "conversationId", message_of(WIRE_INVALID));
+    else
+        call_fail(call, rc < 0 ? WIRE_UNAVAILABLE : status,
+                  message_of(rc < 0 ? WIRE_UNAVAILABLE : status));
+    return true;
+}
+
+static void on_reply(void *arg, const struct wire_bytes *reply)
+{
+    struct call *call = arg;
+
+    if (reply)
+        call->on_reply(call, reply);
+    else
+        call_fail_busy(call, "the store does not answer");
+}
+
+void call_ask(struct call *call, unsigned partition, enum wire_type type, const struct buf *body,
+              call_reply_fn *then)
+{
+    int64_t rc = body->over ? -EMSGSIZE : 0;
+
+    call->on_reply = then;
+    if (rc == 0)
+        rc = query_send(call->api->query, partition, type, body, on_reply, call);
+    if (rc == -EMSGSIZE)
+        call_fail(call, WIRE_TOO_LARGE, message_of(WIRE_TOO_LARGE));
+    else if (rc < 0)
+        call_fail_busy(call, "too many questions to the store are under way");
+}
+
+static void on_answer(void *arg, const struct wire_answer *answer, bool resent)
+{
+    struct call *call = arg;
+
+    if (answer->status == WIRE_CONFLICT || !call_failed(call, 0, answer->status))
+        call->on_answer(call, answer, resent);
+}
+
+static void posted(struct call *call, int64_t rc)
+{
+    if (rc == -EMSGSIZE)
+        call_fail(call, WIRE_TOO_LARGE, message_of(WIRE_TOO_LARGE));
+    else if (rc < 0)
+        call_fail_busy(call, "too much is waiting to be stored");
+}
+
+void call_post(struct call *call, const struct wire_post *post, call_answer_fn *then)
+{
+    call->on_answer = then;
+    posted(call, outbox_post(call->api->outbox, post, clock_wall_ms(), on_answer, call));
+}
+
+void call_revoke(struct call *call, const struct wire_revoke *revoke, call_answer_fn *then)
+{
+    call->on_answer = then;
+    posted(call, outbox_revoke(call->api->outbox, revoke, on_answer, call));
+}
+
+bool call_client_id(struct call *call, struct wire_bytes *ret)
+{
+    struct wire_bytes id = shape_text(call->input, "clientId");
+
+    if (id.len == 0)
+        id = wire_text(call->key);
+    if (id.len == 0) {
+        call_fail_member(call, "clientId", "clientId or an Idempotency-Key is missing");
+        return false;
+    }
+    *ret = id;
+    return true;
+}
+
+void call_own_id(struct call *call, const struct id *subject, char ret[CALL_OWN_ID])
+{
+    struct id id = call->key[0] ? id_of_client(subject, call->key, strlen(call->key)) : id_random();
+
+    ret[0] = '\x01';
+    id_to_text(&id, ret + 1);
+}
+
+void call_fail_unknown(struct call *call, const char *member, const struct id *id)
+{
+    char text[ID_TEXT], message[80];
+
+    id_to_text(id, text);
+    snprintf(message, sizeof message, "%s: there is no user %s", member, text);
+    call_fail_with(call, &(struct call_error){
+                             .code = WIRE_NOT_FOUND,
+                             .message = message,
+                             .details = json_pack("{s:s,s:s}", "member", member, "id", text)});
+}
+
+static int compare_ids(const void *a, const void *b)
+{
+    return memcmp(a, b, sizeof(struct id));
+}
+
+/* Sorted: the order in which people are named is no part of what was asked for, so a repeat with
+ * another order is the same request. */
+bool call_ids(struct call *call, const char *member, struct id **ret, size_t *ret_count)
+{
+    const json_t *array = json_object_get(call->input, member);
+    size_t named = json_array_size(array), kept = 0;
+    struct id *ids;
+
+    if (named > call->api->limits.member_ids) {
+        call_fail_member(call, member, "names too many");
+        return false;
+    }
+    ids = NEW_ARRAY(named + 1, struct id);
+    for (size_t i = 0; i < named; i++)
+        if (id_from_text(&ids[kept], json_string_value(json_array_get(array, i))) == 0 &&
+            !id_equal(&ids[kept], &call->claims.user))
+            kept++;
+    qsort(ids, kept, sizeof *ids, compare_ids);
+    *ret = ids;
+    *ret_count = 0;
+    for (size_t i = 0; i < kept; i++)
+        if (*ret_count == 0 || !id_equal(&ids[i], &ids[*ret_count - 1]))
+            ids[(*ret_count)++] = ids[i];
+    return true;
+}
+
+void call_lower(char *text)
+{
+    for (; *text; text++)
+        if (*text >= 'A' && *text <= 'Z')
+            *text = (char)(*text - 'A' + 'a');
+}
+
+unsigned call_partition_of_login(const char *login)
+{
+    static const struct id nobody;
+    struct id id = id_of_client(&nobody, login, strlen(login));
+
+    return id_partition(&id);
+}
+
+uint32_t call_limit(const struct call *call, uint32_t fallback, uint32_t most)
+{
+    uint64_t limit = shape_number(call->input, "limit", fallback);
+
+    return limit < most ? (uint32_t)limit : most;
+}
+
+json_t *call_cursor_render(struct wire_bytes cursor)
+{
+    static const char digits[] = "0123456789abcdef";
+    char text[2 * CALL_CURSOR_MAX];
+
+    if (cursor.len == 0 || cursor.len > CALL_CURSOR_MAX)
+        return json_null();
+    for (size_t i = 0; i < cursor.len; i++) {
+        text[2 * i] = digits[cursor.data[i] >> 4];
+        text[2 * i + 1] = digits[cursor.data[i] & 15];
+    }
+    return json_stringn(text, 2 * cursor.len);
+}
+
+bool call_cursor_read(struct call *call, struct call_cursor *ret)
+{
+    const char *text = shape_cstring(call->input, "cursor");
+    size_t digits = strspn(text, "0123456789abcdef");
+
+    ret->len = digits / 2;
+    if (text[digits] || digits % 2 || ret->len > sizeof ret->bytes) {
+        call_fail_member(call, "cursor", "cursor is none that this server gave");
+        return false;
+    }
+    for (size_t i = 0; i < ret->len; i++) {
+        char pair[3] = {text[2 * i], text[2 * i + 1], '\0'};
+
+        ret->bytes[i] = (uint8_t)strtoul(pair, NULL, 16);
+    }
+    return true;
+}

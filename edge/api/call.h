@@ -1,0 +1,135 @@
+/* One call of a client, by HTTP or over a socket: what it says, who it is, and its one answer. What
+ * a call does is written once, whichever way it came in. It lives until it is answered; a client
+ * that goes away changes nothing but that nobody reads the answer. */
+#pragma once
+
+#include <jansson.h>
+
+#include "edge/api/api.h"
+#include "edge/api/shape.h"
+#include "edge/socketio/socketio.h"
+
+#define CALL_KEY 129    /* bytes of an Idempotency-Key, with its end */
+#define CALL_DEVICE 129 /* bytes of what a client calls itself, with its end */
+
+enum call_rate { CALL_RATE_OTHER, CALL_RATE_MESSAGE, CALL_RATE_SIGN_IN, CALL_RATE_NONE };
+
+struct call;
+
+/* What a call is: one of these per resource and verb. */
+struct call_spec {
+    bool open; /* needs no token */
+    enum call_rate rate;
+    const struct shape_member *shape; /* of the body, the query and the path's parts together */
+    void (*run)(struct call *call);   /* answers it, now or later */
+};
+
+/* What it came to: HTTP says 200, 201, 200, 204; a socket {ok:true} and, of what is sent once,
+ * duplicate. */
+enum call_outcome { CALL_DONE, CALL_CREATED, CALL_REPEATED, CALL_EMPTY };
+
+struct call_error {
+    enum wire_result code;
+    const char *name;        /* NULL: that of the code */
+    int http;                /* 0: that of the code */
+    uint32_t retry_after_ms; /* of rate_limited and unavailable */
+    const char *message;
+    json_t *details; /* given away; or NULL */
+};
+
+/* The way back. Called once; body and what the error holds are borrowed. */
+struct call_end {
+    void (*succeed)(struct call *call, enum call_outcome outcome, const json_t *body);
+    void (*fail)(struct call *call, int http, uint32_t retry_after_ms, const json_t *error);
+};
+
+typedef void call_reply_fn(struct call *call, const struct wire_bytes *reply);
+typedef void call_answer_fn(struct call *call, const struct wire_answer *answer, bool resent);
+
+struct call {
+    struct api *api;
+    const struct call_spec *spec;
+    const struct call_end *end;
+    void *end_arg;              /* the end's own: an HTTP request, … */
+    struct socketio_ack ack;    /* … or where the acknowledgement goes */
+    struct token_claims claims; /* zero for open calls */
+    json_t *input;              /* an object that fits the shape */
+    char key[CALL_KEY];
+    char device[CALL_DEVICE];
+    void *state; /* of the call's own; freed with it */
+    void (*state_done)(void *state);
+    call_reply_fn *on_reply;
+    call_answer_fn *on_answer;
+    struct call *next, **link; /* all that are not answered, in api->calls */
+};
+
+struct call *call_new(struct api *api, const struct call_spec *spec, const struct call_end *end);
+/* Answers all that are open: the edge stops. */
+void call_end_all(struct api *api);
+
+/* Takes a token from the bucket of the user, or of the address for those that need none; false: the
+ * call has been answered. */
+bool call_admit(struct call *call, const char *address) MUST_CHECK;
+/* Checks input against the shape and runs it. */
+void call_run(struct call *call);
+
+/* size zeroed bytes that end with the call; done (or NULL) is called before. */
+void *call_state(struct call *call, size_t size, void (*done)(void *state));
+void call_state_drop(struct call *call); /* ends it early: another follows */
+
+/* The answers: each ends the call. body is given away and may be NULL. */
+void call_succeed(struct call *call, enum call_outcome outcome, json_t *body);
+void call_fail(struct call *call, enum wire_result code, const char *message);
+void call_fail_member(struct call *call, const char *member, const char *message);
+void call_fail_with(struct call *call, const struct call_error *error);
+void call_fail_busy(struct call *call, const char *message); /* unavailable, and when to retry */
+
+/* Answers with what a worker or router said, unless it is good: then false. */
+bool call_failed(struct call *call, int rc, uint8_t status);
+
+/* Asks a persist worker; the call is answered `unavailable` when no reply comes. */
+void call_ask(struct call *call, unsigned partition, enum wire_type type, const struct buf *body,
+              call_reply_fn *then);
+#define CALL_ASK(call, partition, name, NAME, query, then)                    \
+    do {                                                                      \
+        AUTO(buf_done) struct buf call_body_;                                 \
+        buf_init(&call_body_, WIRE_FRAME_MAX);                                \
+        wire_##name##_encode(&call_body_, (query));                           \
+        call_ask((call), (partition), WIRE_TYPE_##NAME, &call_body_, (then)); \
+    } while (0)
+
+/* Posts to a router. then sees ok, duplicate and conflict; all else has been answered. */
+void call_post(struct call *call, const struct wire_post *post, call_answer_fn *then);
+/* Tells every edge that a session (zero: all of the user's) has ended. */
+void call_revoke(struct call *call, const struct wire_revoke *revoke, call_answer_fn *then);
+
+/* not_found, of one of the ids in a member that is a list. */
+void call_fail_unknown(struct call *call, const char *member, const struct id *id);
+
+/* The ids of a member, each once, without the caller's own; an array of the state's (free()).
+ * false: there are too many, and the call is answered. */
+bool call_ids(struct call *call, const char *member, struct id **ret, size_t *ret_count);
+
+/* The clientId, or the Idempotency-Key in its place; false: neither, and the call is answered. */
+bool call_client_id(struct call *call, struct wire_bytes *ret);
+/* What stands for a client id where none is needed: no client can send it. The same for the same
+ * Idempotency-Key and subject; random without a key. */
+#define CALL_OWN_ID (ID_TEXT + 1)
+void call_own_id(struct call *call, const struct id *subject, char ret[CALL_OWN_ID]);
+
+/* ASCII letters to lower case, in place: logins and addresses are compared that way. */
+void call_lower(char *text);
+/* Which worker is asked about a login: any could answer, so they share. */
+unsigned call_partition_of_login(const char *login);
+
+/* The page size asked for (member limit), never more than most. */
+uint32_t call_limit(const struct call *call, uint32_t fallback, uint32_t most);
+/* A cursor, which clients do not look into: bytes as hexadecimal text. render: null for none.
+ * read: false when the member is no such text; the call is answered. */
+json_t *call_cursor_render(struct wire_bytes cursor);
+#define CALL_CURSOR_MAX 256 /* bytes */
+struct call_cursor {
+    uint8_t bytes[CALL_CURSOR_MAX];
+    size_t len;
+};
+bool call_cursor_read(struct call *call, struct call_cursor *ret);

@@ -1,0 +1,76 @@
+/* A user's devices: to look at, and to end. */
+#include "base/clock.h"
+#include "edge/api/calls.h"
+#include "edge/api/render.h"
+
+static void on_list(struct call *call, const struct wire_bytes *bytes)
+{
+    struct wire_sessions_reply reply = {0};
+    struct wire_session session;
+    struct wire_bytes item;
+    json_t *array;
+
+    if (call_failed(call, wire_sessions_reply_decode(*bytes, &reply), reply.status))
+        return;
+    array = json_array();
+    while (wire_list_next(&reply.sessions, &item)) {
+        if (wire_session_decode(item, &session) < 0 || session.revoked_ms)
+            continue;
+        json_array_append_new(
+            array, render_session(&session, id_equal(&session.id, &call->claims.session)));
+    }
+    call_succeed(call, CALL_DONE, json_pack("{s:o}", "sessions", array));
+}
+
+static void run_list(struct call *call)
+{
+    struct wire_session_list list = {.user = call->claims.user};
+
+    CALL_ASK(call, id_partition(&list.user), session_list, SESSION_LIST, &list, on_list);
+}
+
+const struct call_spec call_sessions = {false, CALL_RATE_OTHER, NULL, run_list};
+
+struct ending {
+    struct id session;
+};
+
+static void on_told(struct call *call, const struct wire_answer *answer, bool resent)
+{
+    (void)answer;
+    (void)resent;
+    call_succeed(call, CALL_EMPTY, NULL);
+}
+
+static void on_revoked(struct call *call, const struct wire_bytes *bytes)
+{
+    const struct ending *state = call->state;
+    struct wire_status_reply reply = {0};
+    struct wire_revoke revoke = {call->claims.user, state->session};
+
+    if (!call_failed(call, wire_status_reply_decode(*bytes, &reply), reply.status))
+        call_revoke(call, &revoke, on_told);
+}
+
+void call_session_revoke(struct call *call, const struct id *session)
+{
+    struct ending *state = call_state(call, sizeof *state, NULL);
+    struct wire_session_revoke revoke = {call->claims.user, *session, clock_wall_ms()};
+
+    state->session = *session;
+    CALL_ASK(call, id_partition(session), session_revoke, SESSION_REVOKE, &revoke, on_revoked);
+}
+
+static void run_end(struct call *call)
+{
+    struct id session = shape_id(call->input, "sessionId");
+
+    call_session_revoke(call, &session);
+}
+
+static const struct shape_member end_shape[] = {
+    {.name = "sessionId", .type = SHAPE_ID, .required = true},
+    SHAPE_DONE,
+};
+
+const struct call_spec call_session_end = {false, CALL_RATE_OTHER, end_shape, run_end};

@@ -1,0 +1,411 @@
+/* Sockets of people: a token lets them in, interest knows what they follow, calls do what they ask.
+ * An event is rendered once and the same bytes go to all. */
+#include "edge/api/live.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "edge/api/calls.h"
+#include "edge/api/render.h"
+
+#define BUCKETS 8192
+#define OVERLOAD_RETRY_S 5
+
+struct live {
+    struct api *api;
+    struct live_options options;
+    struct socketio *socketio;
+    struct timers *timers;
+    struct client *buckets[BUCKETS]; /* by user */
+};
+
+/* One socket, from CONNECT to its end. */
+struct client {
+    struct live *live;
+    struct client *next, **link;
+    struct socketio_socket *socket;
+    struct interest_member *member;
+    struct token_claims claims;
+    struct timer timer; /* the token is about to end, or has */
+    bool accepted, warned;
+};
+
+/* ---- clients ---- */
+
+static struct client **bucket_of(struct live *self, const struct id *user)
+{
+    uint32_t hash;
+
+    memcpy(&hash, user->bytes + 4, sizeof hash);
+    return &self->buckets[hash % BUCKETS];
+}
+
+static struct client *client_new(struct live *self, struct socketio_socket *socket,
+                                 const struct token_claims *claims)
+{
+    struct client *client = NEW(struct client);
+    struct client **bucket = bucket_of(self, &claims->user);
+
+    *client = (struct client){
+        .live = self, .next = *bucket, .link = bucket, .socket = socket, .claims = *claims};
+    if (*bucket)
+        (*bucket)->link = &client->next;
+    *bucket = client;
+    socketio_socket_set_user(socket, client);
+    return client;
+}
+
+static void client_free(struct client *client)
+{
+    timers_cancel(client->live->timers, &client->timer);
+    if (client->member)
+        interest_leave(client->live->api->interest, &client->member);
+    *client->link = client->next;
+    if (client->next)
+        client->next->link = client->link;
+    free(client);
+}
+
+/* ---- a token's life ---- */
+
+static uint64_t left_ms(const struct client *client)
+{
+    uint64_t now_ms = clock_wall_ms(), end_ms = client->claims.expires_s * 1000;
+
+    return end_ms > now_ms ? end_ms - now_ms : 0;
+}
+
+static void watch_token(struct client *client)
+{
+    uint64_t left = left_ms(client), warn_ms = client->live->options.expiring_s * 1000;
+    uint64_t wait = !client->warned && left > warn_ms ? left - warn_ms : client->warned ? left : 0;
+
+    timers_set(client->live->timers, &client->timer, timers_now() + wait);
+}
+
+static void on_timer(struct timer *timer)
+{
+    struct client *client = CONTAINER_OF(timer, struct client, timer);
+    uint64_t left = left_ms(client);
+    char args[60];
+
+    if (left == 0) {
+        socketio_disconnect(client->socket); /* on_disconnected frees the client */
+        return;
+    }
+    if (!client->warned && left <= client->live->options.expiring_s * 1000) {
+        client->warned = true;
+        snprintf(args, sizeof args, "{\"expiresIn\":%" PRIu64 "}", (left + 999) / 1000);
+        if (socketio_emit(client->socket, "auth:expiring", args, NULL, 0) < 0)
+            return; /* it is being closed */
+    }
+    watch_token(client);
+}
+
+static struct client *client_of(struct live *self, const struct call *call)
+{
+    struct socketio_socket *socket = socketio_find(self->socketio, call->ack.socket);
+
+    return socket ? socketio_socket_user(socket) : NULL;
+}
+
+static void run_token_refresh(struct call *call)
+{
+    struct client *client = client_of(call->end_arg, call);
+    struct token_claims claims;
+    enum token_result result =
+        api_authenticate(call->api, shape_cstring(call->input, "token"), &claims);
+
+    if (result == TOKEN_GOOD && !id_equal(&claims.user, &call->claims.user))
+        result = TOKEN_INVALID;
+    if (result != TOKEN_GOOD || !client) {
+        call_fail_with(call, &(struct call_error){.code = WIRE_UNAUTHORIZED,
+                                                  .message = "this token does not hold",
+                                                  .details = json_pack("{s:s}", "reason",
+                                                                       token_result_text(result))});
+        return;
+    }
+    client->claims = claims;
+    client->warned = false;
+    watch_token(client);
+    call_succeed(call, CALL_DONE, NULL);
+}
+
+static const struct shape_member token_refresh_shape[] = {
+    {"token", SHAPE_TEXT, true, 1, TOKEN_MAX, NULL, NULL, NULL},
+    SHAPE_DONE,
+};
+
+static const struct call_spec token_refresh = {false, CALL_RATE_OTHER, token_refresh_shape,
+                                               run_token_refresh};
+
+/* ---- CONNECT ---- */
+
+static void refuse(struct socketio_socket *socket, enum token_result result)
+{
+    char data[40];
+
+    snprintf(data, sizeof data, "{\"code\":\"%s\"}", token_result_text(result));
+    socketio_refuse(socket, "unauthorized", data);
+}
+
+/* Without an answer from routers and persist the client is sent away without a word: it comes back
+ * by itself, as it would not after a CONNECT_ERROR. */
+static void on_joined(void *arg, enum wire_result result)
+{
+    struct client *client = arg;
+
+    if (result != WIRE_OK) {
+        socketio_hang_up(client->socket);
+        return;
+    }
+    client->accepted = true;
+    client->timer.run = on_timer;
+    watch_token(client);
+    socketio_accept(client->socket); /* from here on it may be gone */
+}
+
+static void on_connect(void *arg, struct socketio_socket *socket, const json_t *auth)
+{
+    struct live *self = arg;
+    struct token_claims claims;
+    const char *token = json_string_value(json_object_get(auth, "token"));
+    enum token_result result = api_authenticate(self->api, token, &claims);
+    struct client *client;
+
+    if (result != TOKEN_GOOD) {
+        refuse(socket, result);
+        return;
+    }
+    client = client_new(self, socket, &claims);
+    interest_join(self->api->interest, &client->member, &claims.user, client, on_joined, client);
+}
+
+static void on_disconnected(void *arg, struct socketio_socket *socket, const char *reason)
+{
+    struct client *client = socketio_socket_user(socket);
+
+    (void)arg;
+    (void)reason;
+    if (client)
+        client_free(client);
+}
+
+static bool on_handshake(void *arg, struct http_request *request, struct engineio_refusal *ret)
+{
+    struct live *self = arg;
+
+    (void)request;
+    if (socketio_stats(self->socketio)->sessions < self->options.connections)
+        return true;
+    *ret = (struct engineio_refusal){503, "Too many connections", OVERLOAD_RETRY_S};
+    return false;
+}
+
+/* ---- events from clients ---- */
+
+static const struct {
+    const char *name;
+    const struct call_spec *spec;
+} events[] = {
+    {"message:send", &call_message_send},
+    {"sync", &call_sync},
+    {"auth:refresh", &token_refresh},
+};
+
+static void acknowledge(struct live *self, const struct socketio_ack *ack, const json_t *answer)
+{
+    AUTO(base_free_text) char *text = ack->wanted ? json_dumps(answer, JSON_COMPACT) : NULL;
+
+    if (text && self->socketio)
+        socketio_answer(self->socketio, ack, text, NULL, 0);
+}
+
+static void succeed(struct call *call, enum call_outcome outcome, const json_t *body)
+{
+    AUTO(render_drop) json_t *answer = json_pack("{s:b}", "ok", 1);
+
+    if (body)
+        json_object_update(answer, (json_t *)(uintptr_t)body);
+    if (outcome == CALL_CREATED || outcome == CALL_REPEATED)
+        json_object_set_new(answer, "duplicate", json_boolean(outcome == CALL_REPEATED));
+    acknowledge(call->end_arg, &call->ack, answer);
+}
+
+static void fail(struct call *call, int http, uint32_t retry_after_ms, const json_t *error)
+{
+    AUTO(render_drop) json_t *answer = json_pack("{s:b,s:O}", "ok", 0, "error", error);
+
+    (void)http;
+    (void)retry_after_ms;
+    acknowledge(call->end_arg, &call->ack, answer);
+}
+
+static const struct call_end live_end = {succeed, fail};
+
+static void run_unknown(struct call *call)
+{
+    call_fail(call, WIRE_NOT_FOUND, "there is no such event");
+}
+
+static void run_invalid(struct call *call)
+{
+    call_fail_member(call, "argument",
+                     "the argument must be an object, without NUL or half "
+                     "characters");
+}
+
+static const struct call_spec unknown = {false, CALL_RATE_OTHER, NULL, run_unknown};
+static const struct call_spec invalid = {false, CALL_RATE_OTHER, NULL, run_invalid};
+
+static void start(struct live *self, struct socketio_socket *socket, const struct call_spec *spec,
+                  const struct socketio_ack *ack, json_t *input)
+{
+    const struct client *client = socketio_socket_user(socket);
+    struct call *call = call_new(self->api, spec, &live_end);
+
+    call->end_arg = self;
+    call->ack = *ack;
+    call->claims = client->claims;
+    call->input = json_incref(input);
+    if (call_admit(call, NULL))
+        call_run(call);
+}
+
+static void on_event(void *arg, struct socketio_socket *socket, const struct socketio_event *event)
+{
+    json_t *input = json_array_get(event->args, 0);
+    const struct call_spec *spec = &unknown;
+
+    for (size_t i = 0; i < COUNT_OF(events); i++)
+        if (strcmp(events[i].name, event->name) == 0)
+            spec = events[i].spec;
+    if (spec != &unknown && input && !json_is_object(input))
+        spec = &invalid;
+    start(arg, socket, spec, &event->ack, input);
+}
+
+static void on_invalid(void *arg, struct socketio_socket *socket, const struct socketio_ack *ack)
+{
+    start(arg, socket, &invalid, ack, NULL);
+}
+
+static const struct socketio_events socketio_events = {
+    .handshake = on_handshake,
+    .connect = on_connect,
+    .event = on_event,
+    .invalid = on_invalid,
+    .disconnected = on_disconnected,
+};
+
+/* ---- events to clients ---- */
+
+static void *render(void *arg, const struct wire_event *event)
+{
+    AUTO(render_drop) json_t *json = render_event(event);
+    AUTO(base_free_text) char *text = json_dumps(json, JSON_COMPACT);
+
+    (void)arg;
+    return socketio_make("/", "event", text);
+}
+
+static void release(void *arg, void *rendered)
+{
+    struct payload *payload = rendered;
+
+    (void)arg;
+    payload_unref(&payload);
+}
+
+/* A socket that is over its limit is closed by the layer below; the client comes back and syncs. */
+static void send_to(void *arg, void *socket, void *rendered)
+{
+    const struct client *client = socket;
+
+    (void)arg;
+    if (client->accepted && socketio_send(client->socket, rendered) < 0)
+        log_debug("event not sent", "socket=%s", socketio_socket_id(client->socket));
+}
+
+static void on_revoked(void *arg, const struct id *user, const struct id *session)
+{
+    struct live *self = arg;
+    bool all = id_is_zero(session);
+
+    if (!revoked_add(self->api->revoked, user, session, clock_wall_ms() / 1000))
+        log_warn("too many revocations: the oldest are forgotten", "%s", "");
+    for (struct client *client = *bucket_of(self, user), *next; client; client = next) {
+        struct socketio_socket *socket = client->socket;
+
+        next = client->next;
+        if (!id_equal(&client->claims.user, user) ||
+            (!all && !id_equal(&client->claims.session, session)))
+            continue;
+        if (client->accepted) {
+            socketio_disconnect(socket);
+        } else {
+            client_free(client);
+            refuse(socket, TOKEN_REVOKED);
+        }
+    }
+}
+
+/* It comes back, and catches up. */
+static void on_lost(void *arg, void *socket)
+{
+    const struct client *client = socket;
+
+    (void)arg;
+    socketio_hang_up(client->socket);
+}
+
+const struct interest_ops live_interest_ops = {render, release, send_to, on_revoked, on_lost};
+
+/* ---- life ---- */
+
+int live_new(struct live **ret, struct api *api, struct transport *transport,
+             const struct live_options *options)
+{
+    struct socketio_options socketio = socketio_defaults;
+    AUTO(live_free) struct live *self = NEW(struct live);
+    int rc;
+
+    self->api = api;
+    self->options = *options;
+    self->timers = transport_timers(transport);
+    socketio.engine.origins = api_origins(api);
+    socketio.engine.queue_bytes = options->queue_bytes;
+    socketio.engine.queue_messages = options->queue_messages;
+    rc = socketio_new(&self->socketio, transport, &socketio, &socketio_events, self);
+    if (rc < 0)
+        return rc;
+    *ret = TAKE(self);
+    return 0;
+}
+
+void live_close(struct live *self)
+{
+    socketio_free(&self->socketio);
+}
+
+void live_free(struct live **self)
+{
+    if (!*self)
+        return;
+    live_close(*self);
+    free(TAKE(*self));
+}
+
+bool live_request(struct live *self, struct http_request *request)
+{
+    return socketio_request(self->socketio, request);
+}
+
+const struct engineio_stats *live_stats(const struct live *self)
+{
+    return socketio_stats(self->socketio);
+}

@@ -1,0 +1,5 @@
+parley_test(edge token LIBS edge_api)
+parley_test(edge rate LIBS edge_api)
+parley_test(edge shape LIBS edge_api)
+parley_test(edge render LIBS edge_api)
+parley_test(edge password LIBS edge_api)
