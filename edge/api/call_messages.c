@@ -100,6 +100,7 @@ static bool number_of(struct call *call, const char *member, const struct id *co
     if (!shape_has(call->input, member))
         return true;
     shape_message(call->input, member, &other, ret);
+    call->doubtful = member; /* whether there is such a number yet, the router knows */
     if (id_equal(&other, conversation))
         return true;
     call_fail(call, WIRE_NOT_FOUND, "there is no such message in this conversation");

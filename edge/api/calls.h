@@ -1,7 +1,7 @@
 /* Every call there is, by resource. rest.c gives them methods and paths, live.c event names. */
 #pragma once
 
-#include "edge/api/call.h"
+#include "edge/api/call_input.h"
 
 /* call_register.c; the second for the operator: no password, no address needed */
 extern const struct call_spec call_register, call_admin_user;
