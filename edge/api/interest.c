@@ -1,0 +1,178 @@
+/* Joining and leaving, and what is due: the front of interest (its insides: interest_private.h). */
+#include "edge/api/interest.h"
+
+#include <stdlib.h>
+
+#include "base/clock.h"
+#include "edge/api/interest_private.h"
+
+static void init_lists(struct interest *self)
+{
+    for (size_t i = 0; i < ID_PARTITIONS; i++) {
+        list_init(&self->all[i]);
+        list_init(&self->wanted[i]);
+    }
+    for (size_t i = 0; i < TOPOLOGY_WORKERS_MAX; i++)
+        list_init(&self->head[i]);
+    list_init(&self->requests);
+    list_init(&self->heads);
+    list_init(&self->behind);
+    list_init(&self->unread);
+    list_init(&self->joining);
+    list_init(&self->ready);
+    list_init(&self->left);
+    list_init(&self->empty);
+}
+
+int interest_new(struct interest **ret, const struct interest_spec *spec)
+{
+    struct interest *self = NEW(struct interest);
+
+    self->spec = *spec;
+    init_lists(self);
+    idmap_init(&self->channels);
+    idmap_init(&self->users);
+    buf_init(&self->ids, 1u << 20);
+    buf_init(&self->body, 1u << 20);
+    buf_init(&self->frame, 2u << 20);
+    self->delivered = stat_counter(spec->pipes->stats, "events_delivered");
+    self->handed = stat_counter(spec->pipes->stats, "events_sent");
+    self->fetched = stat_counter(spec->pipes->stats, "events_fetched");
+    self->lost = stat_counter(spec->pipes->stats, "sockets_lost");
+    *ret = self;
+    return 0;
+}
+
+static void forget(struct interest *self, struct interest_member *member)
+{
+    struct follower *user = member->user;
+    struct interest_member **at = &user->members;
+
+    while (*at != member)
+        at = &(*at)->next;
+    *at = member->next;
+    list_remove(&member->wait);
+    free(member);
+    if (!user->members)
+        follower_free(self, user);
+}
+
+void interest_free(struct interest **self)
+{
+    struct interest *it = TAKE(*self);
+    struct follower *user;
+    struct channel *channel;
+    size_t at;
+
+    if (!it)
+        return;
+    while (at = 0, (user = idmap_next(&it->users, &at)) != NULL)
+        while (user->members->next)
+            forget(it, user->members);
+    while (at = 0, (user = idmap_next(&it->users, &at)) != NULL)
+        forget(it, user->members);
+    while (at = 0, (channel = idmap_next(&it->channels, &at)) != NULL)
+        channel_free(it, channel);
+    interest_ask_free(it);
+    idmap_done(&it->channels);
+    idmap_done(&it->users);
+    buf_done(&it->ids);
+    buf_done(&it->body);
+    buf_done(&it->frame);
+    free(it);
+}
+
+void interest_join(struct interest *self, struct interest_member **ret, const struct id *id,
+                   void *socket, interest_joined_fn *fn, void *arg)
+{
+    struct interest_member *member = NEW(struct interest_member);
+    struct follower *user = idmap_find(&self->users, id);
+
+    if (!user) {
+        user = follower_new(self, id);
+        follower_want_read(self, user);
+    }
+    member->user = user;
+    member->next = user->members;
+    user->members = member;
+    member->socket = socket;
+    member->fn = fn;
+    member->arg = arg;
+    member->due_ms = clock_monotonic_ms() + self->spec.limits.join_ms;
+    list_init(&member->wait);
+    list_append(&self->joining, &member->wait);
+    *ret = member;
+    follower_check(self, user);
+}
+
+void interest_leave(struct interest *self, struct interest_member **member)
+{
+    struct interest_member *it = TAKE(*member);
+
+    if (!it)
+        return;
+    it->joined = false;
+    it->fn = NULL;
+    list_append(&self->left, &it->wait);
+    if (self->walking)
+        self->spec.pipes->wake(self->spec.pipes); /* who is handed an event now is not touched */
+    else
+        forget(self, it);
+}
+
+static void tell(struct interest *self, struct interest_member *member, enum wire_result result)
+{
+    interest_joined_fn *fn = TAKE(member->fn);
+
+    list_remove(&member->wait);
+    if (fn) {
+        member->joined = result == WIRE_OK;
+        fn(member->arg, result);
+    } else if (result != WIRE_OK && member->joined) {
+        member->joined = false;
+        (*self->lost)++;
+        if (self->spec.ops->lost)
+            self->spec.ops->lost(self->spec.arg, member->socket);
+    }
+}
+
+void interest_turn(struct interest *self)
+{
+    struct interest_member *member;
+
+    while ((member = LIST_FIRST(&self->left, struct interest_member, wait)) != NULL)
+        forget(self, member);
+    while ((member = LIST_FIRST(&self->ready, struct interest_member, wait)) != NULL)
+        tell(self, member, member->full ? WIRE_UNAVAILABLE : WIRE_OK);
+    if (self->paused_ms > clock_monotonic_ms())
+        return;
+    interest_read(self);
+    interest_ask(self);
+    interest_fetch(self);
+}
+
+void interest_tick(struct interest *self)
+{
+    uint64_t now = clock_monotonic_ms();
+
+    for (;;) {
+        struct interest_member *member = LIST_FIRST(&self->joining, struct interest_member, wait);
+
+        if (!member || member->due_ms > now)
+            break;
+        tell(self, member, WIRE_UNAVAILABLE);
+    }
+    interest_ask_tick(self, now);
+    interest_drop_empty(self, now);
+    interest_turn(self);
+}
+
+size_t interest_conversations(const struct interest *self)
+{
+    return self->channels.count;
+}
+
+size_t interest_users(const struct interest *self)
+{
+    return self->users.count;
+}
