@@ -27,10 +27,11 @@ struct daemon {
 static void reply(struct daemon *self, const struct held *to, enum wire_result status)
 {
     AUTO(buf_done) struct buf frame;
+    struct wire_head head = {.type = WIRE_TYPE_STATUS_REPLY, .trace = to->trace};
     struct wire_status_reply message = {.status = (uint8_t)status, .detail = wire_text(to->text)};
 
     buf_init(&frame, 4096);
-    control_begin(&frame, WIRE_TYPE_STATUS_REPLY, to->trace);
+    wire_head_encode(&frame, &head);
     wire_status_reply_encode(&frame, &message);
     assert_int_equal(bus_send_to(self->sock, &to->peer, &frame), 0);
 }
@@ -38,10 +39,11 @@ static void reply(struct daemon *self, const struct held *to, enum wire_result s
 static void reply_alive(struct daemon *self, const struct bus_frame *request)
 {
     AUTO(buf_done) struct buf frame;
+    struct wire_head head = {.type = WIRE_TYPE_STATUS_IS, .trace = request->head.trace};
     struct wire_status_is message = {.ready = 1};
 
     buf_init(&frame, 4096);
-    control_begin(&frame, WIRE_TYPE_STATUS_IS, request->head.trace);
+    wire_head_encode(&frame, &head);
     wire_status_is_encode(&frame, &message);
     assert_int_equal(bus_send_to(self->sock, &request->peer, &frame), 0);
 }

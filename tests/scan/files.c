@@ -60,7 +60,7 @@ static uint32_t crc32_of(const struct buf *content)
 static void put_number(struct buf *out, uint32_t number, int bytes)
 {
     for (int i = 0; i < bytes; i++) {
-        uint8_t byte = i < 4 ? (uint8_t)(number >> 8 * i) : 0;
+        uint8_t byte = (uint8_t)((uint64_t)number >> 8 * i);
 
         buf_put(out, &byte, 1);
     }
@@ -154,8 +154,9 @@ static void put_archive(struct buf *out, const struct member *member)
     put_number(out, 0x02014b50, 4);
     put_number(out, 20, 2);
     put_facts(out, member);
-    put_number(out, 0, 10); /* comment, disk, attributes */
-    put_number(out, 0, 4);  /* where the local header is */
+    put_number(out, 0, 8); /* comment, disk, attributes */
+    put_number(out, 0, 2);
+    put_number(out, 0, 4); /* where the local header is */
     buf_put_text(out, member->name);
     end = out->len;
     put_number(out, 0x06054b50, 4);
