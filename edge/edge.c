@@ -29,6 +29,7 @@ struct edge {
     struct transport *transport;
     struct live *live;
     struct backend *backend;
+    bool stopping;
 };
 
 /* ---- requests ---- */
@@ -37,6 +38,10 @@ static bool on_request(void *arg, struct http_request *request)
 {
     struct edge *self = arg;
 
+    if (self->stopping) {
+        http_answer_text(&request, 503, "text/plain", "this server is stopping\n");
+        return true;
+    }
     return live_request(self->live, request) || rest_request(self->api, request);
 }
 
@@ -184,6 +189,7 @@ static int open_backend(struct edge *self)
         log_error("cannot open the ways to the other daemons", "why=%s", log_quote(strerror(-rc)));
         return rc;
     }
+    backend_keep_revocations(self->backend, api_longest_token_s(self->api) * 1000);
     self->api->backend = self->backend;
     self->api->query = backend_query(self->backend);
     self->api->outbox = backend_outbox(self->backend);
@@ -251,6 +257,9 @@ void edge_free(struct edge **self)
 
     if (!edge)
         return;
+    edge->stopping = true; /* the loop still turns below */
+    if (edge->api)
+        edge->api->stopping = true;
     if (edge->live)
         live_close(edge->live);
     backend_free(&edge->backend);

@@ -21,7 +21,7 @@ static void reply(struct call *call, enum wire_result status, const char *detail
 }
 
 /* "userId", or "userId token". */
-static void succeed(struct call *call, enum call_outcome outcome, const json_t *body)
+static void succeed(struct call *call, enum call_outcome outcome, json_t *body)
 {
     const char *id = shape_cstring(json_object_get(body, "user"), "id");
     const char *token = shape_cstring(body, "accessToken");
@@ -47,7 +47,7 @@ static enum wire_result result_of(int http)
 }
 
 /* Of a conflict the operator's command wants the member that is taken. */
-static void fail(struct call *call, int http, uint32_t retry_after_ms, const json_t *error)
+static void fail(struct call *call, int http, uint32_t retry_after_ms, json_t *error)
 {
     (void)retry_after_ms;
     if (http == 409)

@@ -58,7 +58,6 @@ int api_new(struct api **ret, struct service *service, uv_loop_t *loop, char **r
         .memory_kib = (unsigned)conf_number(conf, "edge/argon2_memory_kib"),
         .queue = (unsigned)conf_number(conf, "edge/password_queue"),
     };
-    uint64_t longest;
     int rc;
 
     self->service = service;
@@ -75,9 +74,7 @@ int api_new(struct api **ret, struct service *service, uv_loop_t *loop, char **r
     rc = password_new(&self->password, loop, &password);
     if (rc < 0)
         return rc;
-    longest = self->limits.token_s > self->limits.admin_token_s ? self->limits.token_s
-                                                                : self->limits.admin_token_s;
-    revoked_new(&self->revoked, longest + 60, REVOKED_MOST);
+    revoked_new(&self->revoked, api_longest_token_s(self) + 60, REVOKED_MOST);
     self->rate_messages = make_rate(conf, "edge/messages_rate", "edge/messages_burst");
     self->rate_sign_in = make_rate(conf, "edge/auth_rate", "edge/auth_burst");
     self->rate_calls = make_rate(conf, "edge/other_rate", "edge/other_burst");
@@ -102,6 +99,13 @@ void api_free(struct api **self)
         free(api->words[0]);
     free(api->words);
     free(api);
+}
+
+uint64_t api_longest_token_s(const struct api *self)
+{
+    const struct api_limits *limits = &self->limits;
+
+    return limits->token_s > limits->admin_token_s ? limits->token_s : limits->admin_token_s;
 }
 
 const char *const *api_origins(const struct api *self)

@@ -5,4 +5,4 @@ add_library(edge_api STATIC
     api/call_sessions.c api/call_sync.c api/call_users.c api/live.c api/password.c api/rate.c
     api/refresh.c api/render.c api/rest.c api/revoked.c api/shape.c api/token.c)
 target_link_libraries(edge_api PUBLIC
-    edge_transport PkgConfig::JWT PkgConfig::ARGON2 PkgConfig::JANSSON PkgConfig::CRYPTO)
+    edge_bus edge_transport PkgConfig::JWT PkgConfig::ARGON2 PkgConfig::JANSSON PkgConfig::CRYPTO)

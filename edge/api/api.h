@@ -38,6 +38,7 @@ struct api {
     struct revoked *revoked;
     struct rate *rate_messages, *rate_sign_in, *rate_calls;
     struct call *calls; /* not answered yet */
+    bool stopping;      /* every call is answered unavailable */
     uint64_t *taken, *failed, *limited, *unavailable;
     char **words; /* of edge/origins, behind the text they lie in; ends with NULL */
 };
@@ -72,6 +73,9 @@ struct api {
 /* Reads its keys; on failure *ret_why says in a sentence what is wrong (free()). */
 int api_new(struct api **ret, struct service *service, uv_loop_t *loop, char **ret_why) MUST_CHECK;
 void api_free(struct api **self);
+
+/* No token outlives that. */
+uint64_t api_longest_token_s(const struct api *self);
 
 /* Origins of edge/origins: ends with NULL; or NULL when there are none. */
 const char *const *api_origins(const struct api *self);

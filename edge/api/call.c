@@ -38,10 +38,15 @@ static void call_free(struct call *call)
     free(call);
 }
 
+static void fail_stopping(struct call *call)
+{
+    call_fail_busy(call, "this server is stopping");
+}
+
 void call_end_all(struct api *api)
 {
     while (api->calls)
-        call_fail_busy(api->calls, "this server is stopping");
+        fail_stopping(api->calls);
 }
 
 void *call_state(struct call *call, size_t size, void (*done)(void *state))
@@ -94,7 +99,9 @@ void call_run(struct call *call)
 {
     struct shape_error error;
 
-    if (shape_check(call->spec->shape, call->input, &error))
+    if (call->api->stopping)
+        fail_stopping(call);
+    else if (shape_check(call->spec->shape, call->input, &error))
         call->spec->run(call);
     else if (error.code == WIRE_INVALID)
         call_fail_member(call, error.member, error.message);
@@ -213,6 +220,10 @@ void call_ask(struct call *call, unsigned partition, enum wire_type type, const 
     int64_t rc = body->over ? -EMSGSIZE : 0;
 
     call->on_reply = then;
+    if (call->api->stopping) {
+        fail_stopping(call);
+        return;
+    }
     if (rc == 0)
         rc = query_send(call->api->query, partition, type, body, on_reply, call);
     if (rc == -EMSGSIZE)
@@ -229,8 +240,18 @@ static void on_answer(void *arg, const struct wire_answer *answer, bool resent)
         call->on_answer(call, answer, resent);
 }
 
-static void posted(struct call *call, int64_t rc)
+static void send_out(struct call *call, const struct wire_post *post,
+                     const struct wire_revoke *revoke)
 {
+    struct outbox *outbox = call->api->outbox;
+    int64_t rc;
+
+    if (call->api->stopping) {
+        fail_stopping(call);
+        return;
+    }
+    rc = post ? outbox_post(outbox, post, clock_wall_ms(), on_answer, call)
+              : outbox_revoke(outbox, revoke, on_answer, call);
     if (rc == -EMSGSIZE)
         call_fail(call, WIRE_TOO_LARGE, message_of(WIRE_TOO_LARGE));
     else if (rc < 0)
@@ -240,13 +261,13 @@ static void posted(struct call *call, int64_t rc)
 void call_post(struct call *call, const struct wire_post *post, call_answer_fn *then)
 {
     call->on_answer = then;
-    posted(call, outbox_post(call->api->outbox, post, clock_wall_ms(), on_answer, call));
+    send_out(call, post, NULL);
 }
 
 void call_revoke(struct call *call, const struct wire_revoke *revoke, call_answer_fn *then)
 {
     call->on_answer = then;
-    posted(call, outbox_revoke(call->api->outbox, revoke, on_answer, call));
+    send_out(call, NULL, revoke);
 }
 
 void call_fail_unknown(struct call *call, const char *member, const struct id *id)

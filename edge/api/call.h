@@ -39,8 +39,8 @@ struct call_error {
 
 /* The way back. Called once; body and what the error holds are borrowed. */
 struct call_end {
-    void (*succeed)(struct call *call, enum call_outcome outcome, const json_t *body);
-    void (*fail)(struct call *call, int http, uint32_t retry_after_ms, const json_t *error);
+    void (*succeed)(struct call *call, enum call_outcome outcome, json_t *body);
+    void (*fail)(struct call *call, int http, uint32_t retry_after_ms, json_t *error);
 };
 
 typedef void call_reply_fn(struct call *call, const struct wire_bytes *reply);
@@ -65,7 +65,7 @@ struct call {
 };
 
 struct call *call_new(struct api *api, const struct call_spec *spec, const struct call_end *end);
-/* Answers all that are open: the edge stops. */
+/* Answers all that are open. */
 void call_end_all(struct api *api);
 
 /* Takes a token from the bucket of the user, or of the address for those that need none; false: the

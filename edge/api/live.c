@@ -82,8 +82,10 @@ static uint64_t left_ms(const struct client *client)
 static void watch_token(struct client *client)
 {
     uint64_t left = left_ms(client), warn_ms = client->live->options.expiring_s * 1000;
-    uint64_t wait = !client->warned && left > warn_ms ? left - warn_ms : client->warned ? left : 0;
+    uint64_t wait = left;
 
+    if (!client->warned)
+        wait = left > warn_ms ? left - warn_ms : 0;
     timers_set(client->live->timers, &client->timer, timers_now() + wait);
 }
 
@@ -225,18 +227,18 @@ static void acknowledge(struct live *self, const struct socketio_ack *ack, const
         socketio_answer(self->socketio, ack, text, NULL, 0);
 }
 
-static void succeed(struct call *call, enum call_outcome outcome, const json_t *body)
+static void succeed(struct call *call, enum call_outcome outcome, json_t *body)
 {
     AUTO(render_drop) json_t *answer = json_pack("{s:b}", "ok", 1);
 
     if (body)
-        json_object_update(answer, (json_t *)(uintptr_t)body);
+        json_object_update(answer, body);
     if (outcome == CALL_CREATED || outcome == CALL_REPEATED)
         json_object_set_new(answer, "duplicate", json_boolean(outcome == CALL_REPEATED));
     acknowledge(call->end_arg, &call->ack, answer);
 }
 
-static void fail(struct call *call, int http, uint32_t retry_after_ms, const json_t *error)
+static void fail(struct call *call, int http, uint32_t retry_after_ms, json_t *error)
 {
     AUTO(render_drop) json_t *answer = json_pack("{s:b,s:O}", "ok", 0, "error", error);
 

@@ -69,7 +69,7 @@ static void add_cors(struct buf *headers, const struct api *api, struct http_req
 
 /* headers: more of them, or "". body NULL: none. */
 static void answer(const struct api *api, struct http_request *request, int status,
-                   const char *headers, const json_t *body)
+                   const char *headers, json_t *body)
 {
     AUTO(base_free_text) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     AUTO(buf_done) struct buf lines;
@@ -88,7 +88,7 @@ static void answer(const struct api *api, struct http_request *request, int stat
 }
 
 static void answer_error(const struct api *api, struct http_request *request, int status,
-                         const char *headers, const json_t *error)
+                         const char *headers, json_t *error)
 {
     AUTO(render_drop) json_t *body = json_pack("{s:O}", "error", error);
 
@@ -107,7 +107,7 @@ static bool refuse(const struct api *api, struct http_request *request, int stat
     return true;
 }
 
-static void succeed(struct call *call, enum call_outcome outcome, const json_t *body)
+static void succeed(struct call *call, enum call_outcome outcome, json_t *body)
 {
     static const int statuses[] = {
         [CALL_DONE] = 200, [CALL_CREATED] = 201, [CALL_REPEATED] = 200, [CALL_EMPTY] = 204};
@@ -115,7 +115,7 @@ static void succeed(struct call *call, enum call_outcome outcome, const json_t *
     answer(call->api, call->end_arg, statuses[outcome], "", body);
 }
 
-static void fail(struct call *call, int http, uint32_t retry_after_ms, const json_t *error)
+static void fail(struct call *call, int http, uint32_t retry_after_ms, json_t *error)
 {
     char headers[100] = "";
 
