@@ -12,6 +12,9 @@
 static const char *const roles[] = {"persist", "router", "notify", "scan", "edge"};
 static const char *const usual_files[] = {"parley.cfg", "parley-data/parley.cfg"};
 static const struct conf_key no_keys[] = {CONF_END};
+static const struct conf_key edge_host = CONF_TEXT("edge/host", "127.0.0.1", "");
+static const struct conf_key edge_port = CONF_TEXT("edge/port", "8080", "");
+static const struct conf_key edge_tls_cert = CONF_TEXT("edge/tls_cert", "", "");
 
 bool place_has_role(const char *name, const char *role)
 {
@@ -131,4 +134,25 @@ char *place_path(struct place *self, const char *daemon, const struct conf_key *
     if (asprintf(&path, "%s%s", self->folder, text) < 0)
         abort();
     return path;
+}
+
+/* An address that means all of the machine's is no place to go to. */
+static bool is_everywhere(const char *host)
+{
+    return host[0] == '\0' || strcmp(host, "0.0.0.0") == 0 || strcmp(host, "::") == 0;
+}
+
+char *place_url(struct place *self, const char *edge)
+{
+    AUTO(base_free_text) char *host = place_text(self, edge, &edge_host);
+    AUTO(base_free_text) char *port = place_text(self, edge, &edge_port);
+    AUTO(base_free_text) char *tls = place_text(self, edge, &edge_tls_cert);
+    const char *name = !host || is_everywhere(host) ? "127.0.0.1" : host;
+    bool v6 = strchr(name, ':') != NULL;
+    char *url = NULL;
+
+    if (asprintf(&url, "%s://%s%s%s:%s/", tls && tls[0] ? "https" : "http", v6 ? "[" : "", name,
+                 v6 ? "]" : "", port ? port : "?") < 0)
+        abort();
+    return url;
 }

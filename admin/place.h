@@ -30,6 +30,9 @@ const char *place_first(const struct place *self, const char *role);
 char *place_text(struct place *self, const char *daemon, const struct conf_key *key);
 char *place_path(struct place *self, const char *daemon, const struct conf_key *key);
 
+/* Where an edge is reached from this machine: "http://127.0.0.1:8080/" (free()). */
+char *place_url(struct place *self, const char *edge);
+
 /* Splits "persist router edge.2" into names: the count, or -EINVAL with a sentence: a role that
  * does not exist, a name twice, too many. */
 int place_parse_daemons(const char *text, char names[][TOPOLOGY_NAME_MAX + 1], char **ret_why)

@@ -22,7 +22,6 @@
 #define LAST_WORDS_MAX 400
 
 static const char *const stop_order[] = {"edge", "router", "notify", "scan", "persist"};
-static const struct conf_key edge_port = CONF_NUMBER("edge/port", 8080, 1, 65535, "");
 
 struct daemon {
     struct up *up;
@@ -105,12 +104,12 @@ static void print_urls(struct up *self)
     const char *lead = "Parley is ready: ";
 
     for (size_t i = 0; i < self->count; i++) {
-        AUTO(base_free_text) char *port = NULL;
+        AUTO(base_free_text) char *url = NULL;
 
         if (!place_has_role(self->place->daemons[i], "edge"))
             continue;
-        port = place_text(self->place, self->place->daemons[i], &edge_port);
-        printf("%shttp://127.0.0.1:%s/\n", lead, port ? port : "?");
+        url = place_url(self->place, self->place->daemons[i]);
+        printf("%s%s\n", lead, url);
         lead = "also: ";
     }
     if (!place_first(self->place, "edge"))

@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "admin/place.h"
+#include "tests/admin/folder.h"
 
 static char names[PLACE_DAEMONS_MAX][TOPOLOGY_NAME_MAX + 1];
 
@@ -61,12 +62,34 @@ static void test_a_configuration_that_is_not_there_is_named(void **state)
     assert_null(place);
 }
 
+static void expect_url(struct place *place, const char *edge, const char *wanted)
+{
+    AUTO(base_free_text) char *url = place_url(place, edge);
+
+    assert_string_equal(url, wanted);
+}
+
+static void test_an_edge_has_an_url_for_people_on_this_machine(void **state)
+{
+    struct folder folder;
+
+    (void)state;
+    folder_make(&folder, "edge\n    port = 9000\n    host = \"0.0.0.0\"\n"
+                         "edge.2\n    port = 9001\n    host = \"192.0.2.1\"\n    tls_cert = x\n"
+                         "edge.3\n    host = \"::1\"\n");
+    expect_url(folder.place, "edge", "http://127.0.0.1:9000/");
+    expect_url(folder.place, "edge.2", "https://192.0.2.1:9001/");
+    expect_url(folder.place, "edge.3", "http://[::1]:9000/");
+    folder_remove(&folder);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_daemons_are_names_with_spaces_between),
         cmocka_unit_test(test_what_is_no_daemon_is_refused),
         cmocka_unit_test(test_more_daemons_than_there_is_room_for_are_refused),
+        cmocka_unit_test(test_an_edge_has_an_url_for_people_on_this_machine),
         cmocka_unit_test(test_a_configuration_that_is_not_there_is_named),
     };
 
