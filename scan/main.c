@@ -19,7 +19,7 @@ int main(int argc, char **argv)
 
     if (rc != 0)
         return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
-    if (scan_new(&scan, service) < 0)
+    if (scan_new(&scan, service, &engine_clamav) < 0)
         return EXIT_FAILURE;
     return service_run(service) < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
 }

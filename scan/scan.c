@@ -216,7 +216,7 @@ static char *own_database(void)
     return path;
 }
 
-static void read_conf(struct scan *self, struct conf *conf)
+static void read_conf(struct scan *self, struct conf *conf, const struct engine_ops *engine)
 {
     const char *database = conf_path(conf, "scan/database");
 
@@ -225,7 +225,7 @@ static void read_conf(struct scan *self, struct conf *conf)
     self->room = (size_t)conf_number(conf, "scan/queue");
     self->jobs = NEW_ARRAY(self->room, struct job);
     self->setup = (struct worker_setup){
-        .ops = &engine_clamav,
+        .ops = engine,
         .database = database[0] ? database : self->own_database,
         .limits = {.file_bytes = (uint64_t)conf_number(conf, "scan/file_bytes"),
                    .total_bytes = (uint64_t)conf_number(conf, "scan/total_bytes"),
@@ -246,13 +246,13 @@ static void make_counters(struct scan *self, struct stat_set *stats)
     self->time = stat_histogram(stats, "scan_us");
 }
 
-int scan_new(struct scan **ret, struct service *service)
+int scan_new(struct scan **ret, struct service *service, const struct engine_ops *engine)
 {
     AUTO(scan_free) struct scan *self = NEW(struct scan);
     zloop_t *loop = service_loop(service);
 
     self->service = service;
-    read_conf(self, service_conf(service));
+    read_conf(self, service_conf(service), engine);
     make_counters(self, service_stats(service));
     service_set_health(service, "loading the signatures");
     self->worker = worker_new(&self->setup);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include "base/service.h"
+#include "scan/engine.h"
 
 struct scan;
 
@@ -18,6 +19,8 @@ struct scan;
         CONF_NUMBER("scan/deadline_ms", 15000, 100, 600000, "longest scan"),                   \
         CONF_NUMBER("scan/queue", 64, 1, 10000, "files that may wait")
 
-/* service is borrowed. A negative errno, logged. */
-int scan_new(struct scan **ret, struct service *service) MUST_CHECK;
+/* service is borrowed. A negative errno, logged. A scan that does not end, long after its deadline,
+ * ends the process: it cannot be interrupted otherwise. */
+int scan_new(struct scan **ret, struct service *service, const struct engine_ops *engine)
+    MUST_CHECK;
 void scan_free(struct scan **self);
