@@ -1,6 +1,7 @@
 /* The daemon between a persist worker and a way out, both made up here. */
 #include "tests/lib/cmocka.h"
 
+#include <ftw.h>
 #include <unistd.h>
 
 #include "notify/notify.h"
@@ -205,6 +206,14 @@ static int set_up(void **state)
     return 0;
 }
 
+static int remove_one(const char *path, const struct stat *info, int type, struct FTW *where)
+{
+    (void)info;
+    (void)type;
+    (void)where;
+    return remove(path);
+}
+
 static int tear_down(void **state)
 {
     struct bench *self = *state;
@@ -213,7 +222,7 @@ static int tear_down(void **state)
     zsock_destroy(&self->requests);
     zsock_destroy(&self->waker);
     service_free(&self->service);
-    rmdir(self->folder);
+    nftw(self->folder, remove_one, 16, FTW_DEPTH | FTW_PHYS);
     free(self);
     return 0;
 }
