@@ -280,6 +280,13 @@ static int dispatch(struct http_request *self)
     return settle(self);
 }
 
+/* Of a request that came in one packet with the one before it libwebsockets takes the headers for
+ * the body. Such a one was kept, and is looked at when the loop is not at its sockets. */
+static bool came_with_another(const struct http_request *self)
+{
+    return !turn_is_at_sockets(self->conn.transport->turn);
+}
+
 int request_on_headers(struct transport *transport, struct lws *wsi)
 {
     struct http_request *self = request_new(transport, wsi);
@@ -293,6 +300,10 @@ int request_on_headers(struct transport *transport, struct lws *wsi)
         if (self->body_endless) /* chunks will come, which nobody can read */
             self->body_left = UINT64_MAX;
         return refuse(self, status, status == 411 ? "Length Required" : "Bad Request", NULL);
+    }
+    if (self->body_left && came_with_another(self)) {
+        transport->stats.refused++;
+        return -1;
     }
     return dispatch(self);
 }

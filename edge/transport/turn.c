@@ -8,6 +8,7 @@ struct turn {
     uv_check_t check;
     uv_prepare_t prepare;
     uv_idle_t idle;
+    bool at_sockets;          /* between prepare and check */
     unsigned open;            /* handles not yet closed */
     struct turn_item waiting; /* head of the ring */
 };
@@ -45,17 +46,28 @@ static void run(struct turn *self)
 
 static void on_check(uv_check_t *check)
 {
-    run(CONTAINER_OF(check, struct turn, check));
+    struct turn *self = CONTAINER_OF(check, struct turn, check);
+
+    self->at_sockets = false;
+    run(self);
 }
 
 static void on_prepare(uv_prepare_t *prepare)
 {
-    run(CONTAINER_OF(prepare, struct turn, prepare));
+    struct turn *self = CONTAINER_OF(prepare, struct turn, prepare);
+
+    run(self);
+    self->at_sockets = true;
 }
 
 static void on_idle(uv_idle_t *idle)
 {
     (void)idle;
+}
+
+bool turn_is_at_sockets(const struct turn *self)
+{
+    return self->at_sockets;
 }
 
 int turn_new(struct turn **ret, uv_loop_t *loop)

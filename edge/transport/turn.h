@@ -23,3 +23,6 @@ void turn_free(struct turn **self);
  * nothing. The item may cancel itself or others, or be added again, while it runs. */
 void turn_add(struct turn *self, struct turn_item *item);
 void turn_cancel(struct turn *self, struct turn_item *item);
+
+/* Whether the loop is at its sockets now, and not at timers, idle handles and the like. */
+bool turn_is_at_sockets(const struct turn *self);
