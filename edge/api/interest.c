@@ -18,6 +18,7 @@ static void init_lists(struct interest *self)
     list_init(&self->heads);
     list_init(&self->behind);
     list_init(&self->unread);
+    list_init(&self->discoveries);
     list_init(&self->joining);
     list_init(&self->ready);
     list_init(&self->left);
@@ -74,6 +75,7 @@ void interest_free(struct interest **self)
     while (at = 0, (channel = idmap_next(&it->channels, &at)) != NULL)
         channel_free(it, channel);
     interest_ask_free(it);
+    interest_read_free(it);
     idmap_done(&it->channels);
     idmap_done(&it->users);
     buf_done(&it->ids);

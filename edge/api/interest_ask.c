@@ -74,6 +74,7 @@ static void settle(struct interest *self, struct channel *channel)
         drop_doubtful(self, channel);
     channel->stage = STAGE_LIVE;
     list_remove(&channel->work);
+    channel_admit_all(self, channel);
     if (channel->seat_count)
         return;
     channel->empty_ms = clock_monotonic_ms() + EMPTY_MS;
@@ -280,7 +281,6 @@ static void on_heads(void *arg, const struct wire_bytes *reply)
         }
         if (channel->seen == SEEN_UNKNOWN)
             channel->seen = channel->top;
-        channel_know(self, channel);
         channel_follow_up(self, channel);
     }
     free(heading);

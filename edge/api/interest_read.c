@@ -6,9 +6,10 @@
 
 #include "edge/api/interest_private.h"
 
-#define READS 64  /* users under way */
-#define PAGE 1000 /* conversations of a page */
-#define GONE 256  /* removals remembered while a read is under way; more: it is begun anew */
+#define READS 64       /* users under way */
+#define PAGE 1000      /* conversations of a page */
+#define DISCOVERIES 64 /* under way */
+#define GONE 256       /* removals remembered while a read is under way; more: it is begun anew */
 
 void follower_want_read(struct interest *self, struct follower *user)
 {
@@ -54,38 +55,130 @@ static bool has_joined(const struct follower *user)
     return false;
 }
 
-static int take_membership(struct interest *self, struct follower *user,
-                           const struct wire_position *membership)
+/* Somebody who gets events already is in a conversation that we had not heard of: the event that
+ * added them was lost. From where they are a member is asked, for they get everything from there.
+ */
+struct discovery {
+    struct list all;
+    struct interest *interest;
+    struct id user, conversation;
+};
+
+/* -EAGAIN: persist did not say; -ENOENT: no member any more. */
+static int first_event(const struct wire_bytes *reply, uint64_t *ret)
 {
-    struct channel *channel = idmap_find(&self->channels, &membership->conversation);
+    struct wire_conversations_reply page;
+    struct wire_conversation conversation;
+    struct wire_member member;
+    struct wire_bytes item;
+
+    if (!reply || wire_conversations_reply_decode(*reply, &page) < 0)
+        return -EAGAIN;
+    if (page.status != WIRE_OK)
+        return page.status == WIRE_NOT_FOUND ? -ENOENT : -EAGAIN;
+    if (!wire_list_next(&page.conversations, &item) ||
+        wire_conversation_decode(item, &conversation) < 0 ||
+        wire_member_decode(conversation.self, &member) < 0 || member.from == 0)
+        return -ENOENT;
+    *ret = member.from;
+    return 0;
+}
+
+static void on_discovered(void *arg, const struct wire_bytes *reply)
+{
+    struct discovery *discovery = arg;
+    struct interest *self = discovery->interest;
+    struct follower *user = idmap_find(&self->users, &discovery->user);
+    struct channel *channel = idmap_find(&self->channels, &discovery->conversation);
+    uint64_t from;
+    int rc = first_event(reply, &from);
+
+    if (user && rc == -EAGAIN) {
+        interest_pause(self);
+        follower_want_read(self, user);
+    } else if (user && rc == 0) {
+        if (!channel)
+            channel = channel_new(self, &discovery->conversation);
+        if (channel->seen == SEEN_UNKNOWN)
+            channel->seen = from - 1;
+        if (follower_tie(self, user, channel, from) < 0)
+            follower_fail(self, user);
+    }
+    list_remove(&discovery->all);
+    self->discoveries_count--;
+    free(discovery);
+}
+
+static void discover(struct interest *self, struct follower *user, const struct id *conversation)
+{
+    struct wire_conversations ask = {.user = user->id, .id = *conversation, .limit = 1};
+    struct discovery *discovery = NEW(struct discovery);
+
+    discovery->interest = self;
+    discovery->user = user->id;
+    discovery->conversation = *conversation;
+    list_init(&discovery->all);
+    buf_clear(&self->body);
+    wire_conversations_encode(&self->body, &ask);
+    if (self->discoveries_count == DISCOVERIES ||
+        query_read(self->spec.query, id_partition(conversation), WIRE_TYPE_CONVERSATIONS,
+                   &self->body, on_discovered, discovery) < 0) {
+        user->again = true;
+        free(discovery);
+        return;
+    }
+    self->discoveries_count++;
+    list_append(&self->discoveries, &discovery->all);
+}
+
+void interest_read_free(struct interest *self)
+{
+    while (!list_empty(&self->discoveries)) {
+        struct discovery *discovery = LIST_FIRST(&self->discoveries, struct discovery, all);
+
+        list_remove(&discovery->all);
+        free(discovery);
+    }
+}
+
+static int take_membership(struct interest *self, struct follower *user, const struct id *id)
+{
+    struct channel *channel = idmap_find(&self->channels, id);
     struct tie *tie = channel ? follower_find_tie(user, channel) : NULL;
+    bool known = channel && channel->seen != SEEN_UNKNOWN;
 
     if (tie) {
         tie->listed = true;
         tie->doubt = false;
         return 0;
     }
-    if (has_gone(user, &membership->conversation))
+    if (has_gone(user, id))
         return 0;
-    if (!channel)
-        channel = channel_new(self, &membership->conversation);
-    if (channel->seen == SEEN_UNKNOWN && membership->seq && has_joined(user))
-        channel->seen = membership->seq - 1; /* the event that added them was lost */
-    return follower_tie(self, user, channel, membership->seq);
+    if (!has_joined(user)) {
+        if (!channel)
+            channel = channel_new(self, id);
+        return follower_tie(self, user, channel,
+                            channel->stage == STAGE_LIVE ? channel->seen + 1 : SEEN_UNKNOWN);
+    }
+    if (!known)
+        discover(self, user, id);
+    else if (channel->stage == STAGE_LIVE)
+        channel_ask_head(self, channel); /* the event that adds them is still to be walked */
+    return 0;
 }
 
 static int take_page(struct interest *self, struct follower *user, struct wire_list list)
 {
-    struct wire_position membership;
+    struct wire_item membership;
     struct wire_bytes item;
     int rc = 0;
 
     while (rc == 0 && wire_list_next(&list, &item)) {
-        rc = wire_position_decode(item, &membership);
+        rc = wire_item_decode(item, &membership);
         if (rc < 0)
             break;
-        user->after = membership.conversation;
-        rc = take_membership(self, user, &membership);
+        user->after = membership.id;
+        rc = take_membership(self, user, &membership.id);
     }
     return rc;
 }

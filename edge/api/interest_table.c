@@ -76,8 +76,10 @@ int follower_tie(struct interest *self, struct follower *user, struct channel *c
     channel->seat_count++;
     user->tie_count++;
     self->ties++;
-    if (!channel->known)
-        user->unknown++;
+    if (from == SEEN_UNKNOWN) {
+        channel->pending++;
+        user->pending++;
+    }
     if (channel->stage == STAGE_LIVE)
         list_remove(&channel->work); /* from the empty ones */
     return 0;
@@ -88,8 +90,10 @@ void follower_untie(struct interest *self, struct tie *tie, struct follower *use
     struct channel *channel = tie->channel;
     uint32_t seat_at = tie->at, tie_at = (uint32_t)(tie - user->ties);
 
-    if (!channel->known)
-        user->unknown--;
+    if (channel->seats[seat_at].from == SEEN_UNKNOWN) {
+        channel->pending--;
+        user->pending--;
+    }
     if (seat_at != --channel->seat_count) { /* the last one takes its place */
         struct seat *moved = &channel->seats[seat_at];
 
@@ -136,7 +140,7 @@ void follower_free(struct interest *self, struct follower *user)
 
 void follower_check(struct interest *self, struct follower *user)
 {
-    if (!user->read || user->unknown)
+    if (!user->read || user->pending)
         return;
     for (struct interest_member *it = user->members; it; it = it->next)
         if (it->fn)
@@ -155,15 +159,18 @@ void follower_fail(struct interest *self, struct follower *user)
     self->spec.pipes->wake(self->spec.pipes);
 }
 
-void channel_know(struct interest *self, struct channel *channel)
+void channel_admit(struct interest *self, struct channel *channel, struct seat *seat, uint64_t from)
 {
-    if (channel->known)
+    if (seat->from != SEEN_UNKNOWN)
         return;
-    channel->known = true;
-    for (uint32_t i = 0; i < channel->seat_count; i++) {
-        struct follower *user = channel->seats[i].user;
+    seat->from = from;
+    channel->pending--;
+    seat->user->pending--;
+    follower_check(self, seat->user);
+}
 
-        user->unknown--;
-        follower_check(self, user);
-    }
+void channel_admit_all(struct interest *self, struct channel *channel)
+{
+    for (uint32_t i = 0; i < channel->seat_count && channel->pending; i++)
+        channel_admit(self, channel, &channel->seats[i], channel->seen + 1);
 }

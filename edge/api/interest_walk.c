@@ -75,10 +75,12 @@ static void let_in(struct interest *self, struct channel *channel, const struct 
         struct tie *tie = follower_find_tie(user, channel);
 
         follower_note_back(user, &channel->id);
-        if (tie)
+        if (tie) {
             tie->doubt = false;
-        else if (follower_tie(self, user, channel, event->seq) < 0)
+            channel_admit(self, channel, &channel->seats[tie->at], event->seq);
+        } else if (follower_tie(self, user, channel, event->seq) < 0) {
             follower_fail(self, user);
+        }
     }
 }
 
