@@ -44,13 +44,17 @@ static json_t *counters_of(wire_list list)
 static json_t *daemon_of(const struct gather_answer *answer)
 {
     const struct wire_status_is *status = &answer->status;
+    json_t *object = json_pack("{s:s, s:s, s:b}", "name", answer->daemon, "state", state_of(answer),
+                               "ready", answer->answered && status->ready);
 
     if (!answer->answered)
-        return json_pack("{s:s, s:s}", "name", answer->daemon, "state", state_of(answer));
-    return json_pack("{s:s, s:s, s:o, s:I, s:I, s:o, s:o}", "name", answer->daemon, "state",
-                     state_of(answer), "version", text_of(status->version), "pid",
-                     (json_int_t)status->pid, "upMs", (json_int_t)status->up_ms, "health",
-                     text_of(status->health), "counters", counters_of(status->counters));
+        return object;
+    json_object_set_new(object, "version", text_of(status->version));
+    json_object_set_new(object, "pid", json_integer((json_int_t)status->pid));
+    json_object_set_new(object, "upMs", json_integer((json_int_t)status->up_ms));
+    json_object_set_new(object, "health", text_of(status->health));
+    json_object_set_new(object, "counters", counters_of(status->counters));
+    return object;
 }
 
 static void print_json(const struct gather *gather)

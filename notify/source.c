@@ -121,15 +121,14 @@ void source_wake(struct source *self)
     source_claim(self);
 }
 
-/* When to ask a worker next: at once when it may have more, later when it has not or could not. */
+/* When to ask a worker next: at once when it had some (it gives out as many as it likes to), later
+ * when it has none or could not. */
 static void set_due(struct worker *worker, uint32_t got, uint64_t now_ms)
 {
-    bool more = got > 0 && got >= worker->limit;
-
     worker->due_ms = now_ms + worker->source->options.poll_ms;
     if (worker->unavailable)
         worker->due_ms = now_ms + AGAIN_MS;
-    else if (more || worker->woken)
+    else if (got > 0 || worker->woken)
         worker->due_ms = 0;
     worker->woken = false;
 }
