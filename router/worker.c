@@ -28,10 +28,31 @@ static int send_frame(void *arg, const struct buf *frame)
     return worker_send(arg, frame);
 }
 
+static int settle(void *arg, struct post *post, const struct wire_verdict *verdict)
+{
+    struct worker *self = arg;
+
+    return self->out.settle(self->out.arg, post, verdict);
+}
+
+static struct wire_load request(void *arg, struct load *load, struct buf *list)
+{
+    struct worker *self = arg;
+
+    return self->out.request(self->out.arg, load, list);
+}
+
+static void loaded(void *arg, struct load *load, const struct wire_loaded *answer)
+{
+    struct worker *self = arg;
+
+    self->out.loaded(self->out.arg, load, answer);
+}
+
 static int make_lanes(struct worker *self, const struct wire_head *head, struct stat_set *stats)
 {
-    struct batch_out batch_out = {self->out.arg, send_frame, self->out.settle};
-    struct load_out load_out = {self->out.arg, self->out.request, send_frame, self->out.loaded};
+    struct batch_out batch_out = {self, send_frame, settle};
+    struct load_out load_out = {self, request, send_frame, loaded};
     int rc = batch_lane_new(&self->batches, head, &batch_out, stats);
 
     return rc < 0 ? rc : load_lane_new(&self->loads, head, &load_out, stats);
