@@ -1,0 +1,13 @@
+/* The persist daemon's loop: requests come in on one socket and go to the thread that may answer
+ * them; replies go out. Nothing here waits for the store. */
+#pragma once
+
+#include "base/service.h"
+#include "persist/store.h"
+
+struct persist;
+
+/* place and service are borrowed. -EINVAL, having logged why, when the daemon has no partitions. */
+int persist_new(struct persist **ret, struct service *service, const struct store_place *place)
+    MUST_CHECK;
+void persist_free(struct persist **self);

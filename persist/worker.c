@@ -1,0 +1,267 @@
+/* The loop of a thread: take what waits, write batches together, answer the rest one by one. */
+#include "persist/worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "persist/commit.h"
+#include "persist/request.h"
+
+#define REOPEN_MS 1000
+#define REOPEN_NEWER_MS 30000 /* a newer schema does not go away by itself */
+
+struct worker {
+    const struct worker_start *start;
+    zsock_t *pipe;
+    struct store *store; /* NULL: not open */
+    struct fence fence;
+    struct leases *leases;
+    struct commit *commit; /* the writer's */
+    uint64_t reopen_ms;
+    uint64_t expired;
+    char why[320];
+    struct buf body, list, frame;
+};
+
+/* ---- the store ---- */
+
+static void report_state(struct worker *self, struct task_report *report)
+{
+    report->open = self->store != NULL;
+    report->expired = self->expired;
+    self->expired = 0;
+    if (self->store) {
+        report->writes = self->store->writes;
+        report->unsafe_writes = self->store->unsafe_writes;
+        report->settled = self->store->settled;
+    }
+    snprintf(report->why, sizeof report->why, "%s", self->why);
+    task_send_report(self->pipe, report);
+}
+
+static void close_store(struct worker *self)
+{
+    if (self->store)
+        self->store->ops->close(&self->store);
+}
+
+static void open_store(struct worker *self)
+{
+    AUTO(base_free_text) char *why = NULL;
+    struct task_report report = {0};
+    int rc = self->start->ops->open(&self->store, &self->start->place, &why);
+
+    if (rc == 0 && self->start->place.writer)
+        rc = fence_load(&self->fence, self->store);
+    if (rc < 0) {
+        snprintf(self->why, sizeof self->why, "%s",
+                 why           ? why
+                 : self->store ? self->store->why
+                               : "the store cannot be opened");
+        close_store(self);
+        self->reopen_ms =
+            clock_monotonic_ms() + (rc == -EPROTONOSUPPORT ? REOPEN_NEWER_MS : REOPEN_MS);
+    } else {
+        self->why[0] = '\0';
+    }
+    report_state(self, &report);
+}
+
+/* A store that failed is closed and opened again; one that is merely busy is not. */
+static void store_failed(struct worker *self, int rc, const char *doing)
+{
+    struct task_report report = {0};
+
+    snprintf(self->why, sizeof self->why, "%s",
+             self->store->why[0] ? self->store->why : strerror(-rc));
+    log_warn("the store failed", "doing=%s errno=%d reason=%s", doing, -rc, log_quote(self->why));
+    if (rc == -EAGAIN)
+        return;
+    close_store(self);
+    self->reopen_ms = clock_monotonic_ms() + REOPEN_MS;
+    report_state(self, &report);
+}
+
+/* ---- answers ---- */
+
+static void send_reply(struct worker *self, const struct task *task, uint8_t reply)
+{
+    struct wire_head head = self->start->head;
+
+    head.type = reply;
+    head.trace = task->head.trace;
+    head.number = task->head.number;
+    head.partition = task->head.partition;
+    head.epoch = task->head.epoch;
+    buf_clear(&self->frame);
+    wire_head_encode(&self->frame, &head);
+    buf_put(&self->frame, self->body.data, self->body.len);
+    if (!self->frame.over)
+        task_reply(self->pipe, &task->peer, &self->frame);
+}
+
+static void refuse(struct worker *self, const struct task *task, const struct request *request,
+                   enum wire_result status)
+{
+    buf_clear(&self->body);
+    request_refuse(request->reply, &self->body, status,
+                   status == WIRE_UNAVAILABLE ? self->why : "");
+    send_reply(self, task, request->reply);
+}
+
+static enum wire_result result_of(int rc)
+{
+    return rc == -EPROTO ? WIRE_INVALID : rc == -ESTALE ? WIRE_FENCED : WIRE_UNAVAILABLE;
+}
+
+/* ---- batches ---- */
+
+static void write_commit(struct worker *self)
+{
+    const struct request *request = request_find(WIRE_TYPE_BATCH);
+    struct task_report report = {0};
+    int rc;
+
+    if (self->commit->task_count == 0)
+        return;
+    rc = self->store ? commit_write(self->commit, self->store, &report) : -EAGAIN;
+    for (size_t i = 0; i < self->commit->task_count; i++) {
+        const struct task *task = &self->commit->tasks[i].task;
+
+        if (rc < 0) {
+            refuse(self, task, request, WIRE_UNAVAILABLE);
+            continue;
+        }
+        buf_clear(&self->body);
+        commit_answer(self->commit, i, &self->list, &self->body);
+        send_reply(self, task, request->reply);
+    }
+    commit_clear(self->commit);
+    if (rc < 0 && self->store)
+        store_failed(self, rc, "append");
+    else if (rc == 0)
+        report_state(self, &report);
+}
+
+static void take_batch(struct worker *self, struct task *task, const struct request *request)
+{
+    int rc = -EAGAIN;
+
+    if (self->store)
+        rc = commit_add(self->commit, &self->fence, task);
+    if (self->store && rc == -EAGAIN) {
+        write_commit(self);
+        rc = commit_add(self->commit, &self->fence, task);
+    }
+    if (rc == 0)
+        return; /* the group has the task now */
+    refuse(self, task, request, rc == -EPROTO ? WIRE_INVALID : WIRE_UNAVAILABLE);
+    task_done(task);
+}
+
+/* ---- everything else ---- */
+
+static int ask_store(struct worker *self, const struct request *request, const struct task *task)
+{
+    struct request_desk desk = {self->store, &self->fence, self->leases};
+    struct store *store = self->store;
+    int rc;
+
+    if (request->writer)
+        return request->fn(&desk, &task->head, task->body, &self->body);
+    rc = store->ops->view(store, true);
+    if (rc < 0)
+        return rc;
+    rc = request->fn(&desk, &task->head, task->body, &self->body);
+    if (store->ops->view(store, false) < 0 && rc == 0)
+        rc = -EIO;
+    return rc;
+}
+
+static void answer(struct worker *self, const struct task *task, const struct request *request)
+{
+    int rc = -EAGAIN;
+
+    buf_clear(&self->body);
+    if (self->store)
+        rc = ask_store(self, request, task);
+    if (rc == 0 && !self->body.over) {
+        send_reply(self, task, request->reply);
+        return;
+    }
+    if (rc < 0 && result_of(rc) == WIRE_UNAVAILABLE && self->store)
+        store_failed(self, rc, wire_type_name(task->head.type));
+    refuse(self, task, request, rc < 0 ? result_of(rc) : WIRE_TOO_LARGE);
+}
+
+static void take(struct worker *self, struct task *task)
+{
+    const struct request *request = request_find(task->head.type);
+
+    if (request && !request->fn) {
+        take_batch(self, task, request);
+        return;
+    }
+    if (self->commit)
+        write_commit(self); /* what came before it is to be seen by it */
+    if (task->head.deadline_ms && task->head.deadline_ms < clock_wall_ms())
+        self->expired++;
+    else if (request)
+        answer(self, task, request);
+    task_done(task);
+}
+
+/* ---- the loop ---- */
+
+/* Until a request waits, or it is time to open the store. */
+static void wait_for_work(struct worker *self)
+{
+    zmq_pollitem_t item = {.socket = zsock_resolve(self->pipe), .events = ZMQ_POLLIN};
+    uint64_t now_ms = clock_monotonic_ms();
+    long wait_ms = self->store                 ? -1
+                   : self->reopen_ms <= now_ms ? 0
+                                               : (long)(self->reopen_ms - now_ms);
+
+    zmq_poll(&item, 1, wait_ms);
+    if (!self->store && self->reopen_ms <= clock_monotonic_ms())
+        open_store(self);
+}
+
+static int work(struct worker *self)
+{
+    struct task task;
+    int rc;
+
+    wait_for_work(self);
+    while ((rc = task_recv(self->pipe, &task)) == 1)
+        take(self, &task);
+    if (self->commit)
+        write_commit(self);
+    return rc;
+}
+
+void worker_run(zsock_t *pipe, void *arg)
+{
+    struct worker self = {.start = arg, .pipe = pipe};
+
+    buf_init(&self.body, REQUEST_REPLY_MAX);
+    buf_init(&self.list, REQUEST_REPLY_MAX);
+    buf_init(&self.frame, REQUEST_REPLY_MAX + WIRE_HEAD_BYTES);
+    self.fence.partitions = self.start->partitions;
+    if (self.start->place.writer) {
+        self.commit = NEW(struct commit);
+        leases_new(&self.leases);
+    }
+    zsock_signal(pipe, 0);
+    while (work(&self) >= 0)
+        continue;
+    close_store(&self);
+    leases_free(&self.leases);
+    free(self.commit);
+    buf_done(&self.body);
+    buf_done(&self.list);
+    buf_done(&self.frame);
+}

@@ -1,0 +1,371 @@
+/* The persist daemon itself, asked over its socket: claims, batches, fences, questions, and what it
+ * says when its store is away. */
+#include <fcntl.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "base/bus.h"
+#include "base/clock.h"
+#include "tests/persist/fixture.h"
+
+#define DEADLINE_MS 20000
+
+struct daemon {
+    struct fixture events; /* for making them alone */
+    char dir[64];
+    char config[100];
+    pid_t pid;
+    zsock_t *sock;
+    uint64_t trace;
+    struct bus_frame reply;
+    bool has_reply;
+    struct buf frame, list;
+};
+
+static void start(struct daemon *self)
+{
+    char log[100];
+
+    snprintf(log, sizeof log, "%s/log", self->dir);
+    self->pid = fork();
+    if (self->pid == 0) {
+        int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
+
+        dup2(fd, 2);
+        execl(PARLEY_PERSIST, PARLEY_PERSIST, "-c", self->config, (char *)NULL);
+        _exit(127);
+    }
+}
+
+static void stop(struct daemon *self, int signal)
+{
+    int status = 0;
+
+    kill(self->pid, signal);
+    waitpid(self->pid, &status, 0);
+    if (signal == SIGTERM && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
+        fail_msg("parley-persist ended with status %d", status);
+}
+
+static void drop_reply(struct daemon *self)
+{
+    if (self->has_reply)
+        bus_frame_done(&self->reply);
+    self->has_reply = false;
+}
+
+/* Sends what is in self->frame behind a header; the body of the reply with the same trace. */
+static struct wire_bytes ask_once(struct daemon *self, uint8_t type, struct wire_bytes body,
+                                  uint32_t epoch, uint64_t until_ms)
+{
+    struct wire_head head = {.type = type, .trace = ++self->trace, .epoch = epoch, .boot = 9};
+    zmq_pollitem_t item = {.socket = zsock_resolve(self->sock), .events = ZMQ_POLLIN};
+
+    buf_clear(&self->frame);
+    wire_head_encode(&self->frame, &head);
+    buf_put(&self->frame, body.data, body.len);
+    assert_int_equal(bus_send(self->sock, &self->frame), 0);
+    while (clock_monotonic_ms() < until_ms) {
+        zmq_poll(&item, 1, 50);
+        if (bus_recv(self->sock, &self->reply) != 1)
+            continue;
+        self->has_reply = true;
+        if (self->reply.head.trace == head.trace)
+            return self->reply.body;
+        drop_reply(self);
+    }
+    return (struct wire_bytes){0};
+}
+
+static struct wire_bytes ask(struct daemon *self, uint8_t type, struct wire_bytes body)
+{
+    uint64_t end_ms = clock_monotonic_ms() + DEADLINE_MS;
+    struct wire_bytes reply;
+
+    do { /* a request is lost when the daemon is not there yet */
+        uint64_t until_ms = clock_monotonic_ms() + 2000;
+
+        drop_reply(self);
+        reply = ask_once(self, type, body, 0, until_ms < end_ms ? until_ms : end_ms);
+    } while (!reply.data && clock_monotonic_ms() < end_ms);
+    if (!reply.data)
+        fail_msg("no answer to %s", wire_type_name(type));
+    return reply;
+}
+
+static uint8_t status_of(struct wire_bytes reply)
+{
+    return reply.len ? reply.data[0] : 255;
+}
+
+/* Asks until it is not refused as unavailable. */
+static struct wire_bytes ask_until_open(struct daemon *self, uint8_t type, struct wire_bytes body)
+{
+    uint64_t end_ms = clock_monotonic_ms() + DEADLINE_MS;
+    struct wire_bytes reply = ask(self, type, body);
+
+    while (status_of(reply) == WIRE_UNAVAILABLE && clock_monotonic_ms() < end_ms) {
+        zclock_sleep(20) /* and ask again, until the deadline */;
+        reply = ask(self, type, body);
+    }
+    return reply;
+}
+
+static void write_config(struct daemon *self, const char *more)
+{
+    FILE *file = fopen(self->config, "w");
+
+    assert_non_null(file);
+    fprintf(file, "bus\n    dir = \"run\"\nlog\n    level = \"debug\"\n%s", more);
+    fclose(file);
+}
+
+static int set_up(void **state)
+{
+    struct daemon *self = NEW(struct daemon);
+    char endpoint[200], run[100];
+    struct bus_options options = {
+        .type = ZMQ_DEALER, .endpoint = endpoint, .high_water = 100, .identity = "test#1"};
+
+    *state = self;
+    strcpy(self->dir, "/tmp/parley-persist-XXXXXX");
+    assert_non_null(mkdtemp(self->dir));
+    snprintf(self->config, sizeof self->config, "%s/parley.cfg", self->dir);
+    snprintf(run, sizeof run, "%s/run", self->dir);
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/persist-requests", run);
+    assert_int_equal(mkdir(run, 0700), 0);
+    write_config(self, "");
+    buf_init(&self->frame, 1 << 20);
+    buf_init(&self->list, 1 << 20);
+    assert_int_equal(bus_open(&self->sock, &options), 0);
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct daemon *self = *state;
+    char command[100];
+
+    drop_reply(self);
+    zsock_destroy(&self->sock);
+    buf_done(&self->frame);
+    buf_done(&self->list);
+    snprintf(command, sizeof command, "rm -rf %s", self->dir);
+    if (system(command) != 0)
+        print_message("%s is still there\n", self->dir);
+    free(self);
+    return 0;
+}
+
+/* ---- requests ---- */
+
+static uint32_t claim(struct daemon *self, const char *holder)
+{
+    struct wire_claim claim = {WIRE_ROUTER, UINT64_MAX, wire_text(holder)};
+    struct wire_claimed claimed = {0};
+    struct wire_announced announced = {0};
+    struct wire_announce announce;
+    struct wire_holding holding;
+    struct wire_bytes item;
+    struct buf body, holdings;
+
+    buf_init(&body, 1 << 16);
+    buf_init(&holdings, 1 << 16);
+    wire_claim_encode(&body, &claim);
+    assert_int_equal(
+        wire_claimed_decode(ask_until_open(self, WIRE_TYPE_CLAIM, wire_buf(&body)), &claimed), 0);
+    assert_int_equal(claimed.status, WIRE_OK);
+    assert_int_equal(claimed.holdings.count, 64);
+    buf_put(&holdings, claimed.holdings.data, claimed.holdings.len);
+    announce.holdings = wire_list_of(&holdings, claimed.holdings.count);
+    buf_clear(&body);
+    wire_announce_encode(&body, &announce);
+    assert_int_equal(
+        wire_announced_decode(ask(self, WIRE_TYPE_ANNOUNCE, wire_buf(&body)), &announced), 0);
+    assert_int_equal(announced.status, WIRE_OK);
+    assert_int_equal(announced.durability, WIRE_DURABILITY_FSYNC);
+    assert_true(wire_list_next(&announce.holdings, &item));
+    assert_int_equal(wire_holding_decode(item, &holding), 0);
+    buf_done(&body);
+    buf_done(&holdings);
+    return holding.epoch;
+}
+
+static void put_append(struct buf *list, uint32_t *count, uint32_t epoch,
+                       const struct wire_event *event)
+{
+    struct buf record;
+    struct wire_append append = {.epoch = epoch};
+
+    buf_init(&record, 1 << 16);
+    wire_event_encode(&record, event);
+    append.event = wire_buf(&record);
+    wire_append_add(list, count, &append);
+    buf_done(&record);
+}
+
+/* The answer to the only event of a batch; 0 when the whole batch was refused. */
+static uint8_t append(struct daemon *self, uint32_t epoch, const struct wire_event *event)
+{
+    struct wire_batch_answer answer = {0};
+    struct wire_verdict verdict = {0};
+    struct wire_batch batch;
+    struct wire_bytes item;
+    struct buf list, body;
+    uint32_t count = 0;
+
+    buf_init(&list, 1 << 16);
+    buf_init(&body, 1 << 16);
+    put_append(&list, &count, epoch, event);
+    batch.events = wire_list_of(&list, count);
+    wire_batch_encode(&body, &batch);
+    assert_int_equal(wire_batch_answer_decode(ask(self, WIRE_TYPE_BATCH, wire_buf(&body)), &answer),
+                     0);
+    buf_done(&list);
+    buf_done(&body);
+    if (answer.status != WIRE_OK)
+        return 0;
+    assert_int_equal(answer.verdicts.count, 1);
+    assert_true(wire_list_next(&answer.verdicts, &item));
+    assert_int_equal(wire_verdict_decode(item, &verdict), 0);
+    return verdict.answer;
+}
+
+static uint64_t head_of(struct daemon *self, unsigned conversation)
+{
+    struct wire_item item = {fixture_id(conversation)};
+    struct wire_heads_reply reply = {0};
+    struct wire_position position = {0};
+    struct wire_heads heads;
+    struct wire_bytes bytes;
+    struct buf list, body;
+    uint32_t count = 0;
+
+    buf_init(&list, 1000);
+    buf_init(&body, 1000);
+    wire_item_add(&list, &count, &item);
+    heads.conversations = wire_list_of(&list, count);
+    wire_heads_encode(&body, &heads);
+    assert_int_equal(
+        wire_heads_reply_decode(ask_until_open(self, WIRE_TYPE_HEADS, wire_buf(&body)), &reply), 0);
+    assert_int_equal(reply.status, WIRE_OK);
+    assert_true(wire_list_next(&reply.positions, &bytes));
+    assert_int_equal(wire_position_decode(bytes, &position), 0);
+    buf_done(&list);
+    buf_done(&body);
+    return position.seq;
+}
+
+/* ---- tests ---- */
+
+static void a_batch_is_stored_and_outlives_a_kill(void **state)
+{
+    struct daemon *self = *state;
+    struct wire_event created = fixture_created(&self->events, 1, 1, 1);
+    struct wire_event message = fixture_message(&self->events, 1, 2, 1, "a", "hello");
+    uint32_t epoch;
+
+    start(self);
+    epoch = claim(self, "router");
+    assert_int_equal(epoch, 1);
+    assert_int_equal(append(self, epoch, &created), WIRE_ANSWER_STORED);
+    assert_int_equal(append(self, epoch, &message), WIRE_ANSWER_STORED);
+    stop(self, SIGKILL);
+    start(self);
+    assert_int_equal(head_of(self, 1), 2);
+    assert_int_equal(append(self, epoch, &message), WIRE_ANSWER_SAME);
+    stop(self, SIGTERM);
+}
+
+static void a_new_router_fences_the_old_one_for_ever(void **state)
+{
+    struct daemon *self = *state;
+    struct wire_event created = fixture_created(&self->events, 1, 1, 1);
+    uint32_t old_epoch, new_epoch;
+
+    start(self);
+    old_epoch = claim(self, "router");
+    new_epoch = claim(self, "router.2");
+    assert_int_equal(new_epoch, old_epoch + 1);
+    assert_int_equal(append(self, old_epoch, &created), WIRE_ANSWER_FENCED);
+    stop(self, SIGKILL);
+    start(self);
+    ask_until_open(self, WIRE_TYPE_HEADS, wire_text(""));
+    assert_int_equal(append(self, old_epoch, &created), WIRE_ANSWER_FENCED);
+    assert_int_equal(head_of(self, 1), 0);
+    assert_int_equal(append(self, new_epoch, &created), WIRE_ANSWER_STORED);
+    stop(self, SIGTERM);
+}
+
+static void garbage_is_refused_and_costs_nothing_else(void **state)
+{
+    struct daemon *self = *state;
+    struct wire_event created = fixture_created(&self->events, 1, 1, 1);
+    struct wire_batch_answer answer;
+    uint8_t garbage[64];
+    uint32_t epoch;
+
+    start(self);
+    epoch = claim(self, "router");
+    memset(garbage, 0xee, sizeof garbage);
+    assert_int_equal(
+        wire_batch_answer_decode(ask(self, WIRE_TYPE_BATCH, wire_bytes_of(garbage, sizeof garbage)),
+                                 &answer),
+        0);
+    assert_int_equal(answer.status, WIRE_INVALID);
+    assert_int_equal(status_of(ask(self, WIRE_TYPE_HEADS, wire_bytes_of(garbage, sizeof garbage))),
+                     WIRE_INVALID);
+    assert_int_equal(append(self, epoch, &created), WIRE_ANSWER_STORED);
+    stop(self, SIGTERM);
+}
+
+/* The reply to holders, whose detail says what is wrong; empty when nothing is. */
+static const char *trouble(struct daemon *self)
+{
+    static char text[500];
+    struct wire_holders_reply reply = {0};
+    uint8_t role = WIRE_ROUTER;
+
+    assert_int_equal(
+        wire_holders_reply_decode(ask(self, WIRE_TYPE_HOLDERS, wire_bytes_of(&role, 1)), &reply),
+        0);
+    snprintf(text, sizeof text, "%.*s", (int)reply.detail.len, (const char *)reply.detail.data);
+    return text;
+}
+
+static void a_file_that_is_no_database_is_named_and_then_replaced(void **state)
+{
+    struct daemon *self = *state;
+    uint64_t end_ms = clock_monotonic_ms() + DEADLINE_MS;
+    char path[100];
+    FILE *file;
+
+    snprintf(path, sizeof path, "%s/parley.db", self->dir);
+    file = fopen(path, "w");
+    for (int i = 0; i < 1000; i++)
+        fputs("this is no database\n", file);
+    fclose(file);
+    start(self);
+    while (!strstr(trouble(self), "no SQLite database") && clock_monotonic_ms() < end_ms)
+        zclock_sleep(20) /* and ask again, until the deadline */;
+    assert_int_equal(unlink(path), 0);
+    assert_int_equal(claim(self, "router"), 1);
+    stop(self, SIGTERM);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(a_batch_is_stored_and_outlives_a_kill, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_new_router_fences_the_old_one_for_ever, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(garbage_is_refused_and_costs_nothing_else, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_file_that_is_no_database_is_named_and_then_replaced,
+                                        set_up, tear_down),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
