@@ -87,6 +87,13 @@ void call_fail_busy(struct call *call, const char *message); /* unavailable, and
 
 /* Answers with what a worker or router said, unless it is good: then false. */
 bool call_failed(struct call *call, int rc, uint8_t status);
+/* The same for a reply that is still to be decoded. */
+#define CALL_FAILED(call, name, bytes, ret)               \
+    __extension__({                                       \
+        int rc_ = wire_##name##_decode(*(bytes), (ret));  \
+                                                          \
+        call_failed((call), rc_, (uint8_t)(ret)->status); \
+    })
 
 /* Asks a persist worker; the call is answered `unavailable` when no reply comes. */
 void call_ask(struct call *call, unsigned partition, enum wire_type type, const struct buf *body,

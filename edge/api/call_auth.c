@@ -44,7 +44,7 @@ static void on_session_added(struct call *call, const struct wire_bytes *bytes)
 {
     struct wire_status_reply reply = {0};
 
-    if (!call_failed(call, wire_status_reply_decode(*bytes, &reply), reply.status))
+    if (!CALL_FAILED(call, status_reply, bytes, &reply))
         succeed(call);
 }
 
@@ -172,7 +172,7 @@ static void on_refreshed(struct call *call, const struct wire_bytes *bytes)
     struct wire_user_reply reply = {0};
     struct wire_user user = {0};
 
-    if (call_failed(call, wire_user_reply_decode(*bytes, &reply), reply.status))
+    if (CALL_FAILED(call, user_reply, bytes, &reply))
         return;
     if (wire_user_decode(reply.user, &user) == 0) {
         state->user = render_user(&user, true);

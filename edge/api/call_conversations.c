@@ -23,7 +23,7 @@ static void on_one(struct call *call, const struct wire_bytes *bytes)
     struct wire_conversation conversation;
     struct wire_bytes item;
 
-    if (call_failed(call, wire_conversations_reply_decode(*bytes, &reply), reply.status))
+    if (CALL_FAILED(call, conversations_reply, bytes, &reply))
         return;
     if (wire_list_next(&reply.conversations, &item) &&
         wire_conversation_decode(item, &conversation) == 0)
@@ -67,7 +67,7 @@ static void on_list(struct call *call, const struct wire_bytes *bytes)
     struct wire_bytes item;
     json_t *array;
 
-    if (call_failed(call, wire_conversations_reply_decode(*bytes, &reply), reply.status))
+    if (CALL_FAILED(call, conversations_reply, bytes, &reply))
         return;
     array = json_array();
     while (wire_list_next(&reply.conversations, &item))

@@ -11,7 +11,7 @@ static bool read_page(struct call *call, const struct wire_bytes *bytes, struct 
 {
     struct wire_events_reply reply = {0};
 
-    if (call_failed(call, wire_events_reply_decode(*bytes, &reply), reply.status))
+    if (CALL_FAILED(call, events_reply, bytes, &reply))
         return false;
     if (wire_page_decode(reply.page, ret) == 0)
         return true;

@@ -20,7 +20,7 @@ static void on_list(struct call *call, const struct wire_bytes *bytes)
     struct wire_list walk;
     struct wire_bytes item;
 
-    if (call_failed(call, wire_members_reply_decode(*bytes, &reply), reply.status))
+    if (CALL_FAILED(call, members_reply, bytes, &reply))
         return;
     walk = reply.members;
     while (wire_list_next(&walk, &item))

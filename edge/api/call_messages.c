@@ -48,7 +48,7 @@ static void on_original(struct call *call, const struct wire_bytes *bytes)
     struct wire_event event;
     struct wire_bytes item;
 
-    if (call_failed(call, wire_events_reply_decode(*bytes, &reply), reply.status))
+    if (CALL_FAILED(call, events_reply, bytes, &reply))
         return;
     if (wire_page_decode(reply.page, &page) == 0 && wire_list_next(&page.events, &item) &&
         wire_event_decode(item, &event) == 0)

@@ -10,7 +10,7 @@ static void on_list(struct call *call, const struct wire_bytes *bytes)
     struct wire_bytes item;
     json_t *array;
 
-    if (call_failed(call, wire_sessions_reply_decode(*bytes, &reply), reply.status))
+    if (CALL_FAILED(call, sessions_reply, bytes, &reply))
         return;
     array = json_array();
     while (wire_list_next(&reply.sessions, &item)) {
@@ -48,7 +48,7 @@ static void on_revoked(struct call *call, const struct wire_bytes *bytes)
     struct wire_status_reply reply = {0};
     struct wire_revoke revoke = {call->claims.user, state->session};
 
-    if (!call_failed(call, wire_status_reply_decode(*bytes, &reply), reply.status))
+    if (!CALL_FAILED(call, status_reply, bytes, &reply))
         call_revoke(call, &revoke, on_told);
 }
 

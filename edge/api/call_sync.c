@@ -56,7 +56,7 @@ static void on_reply(struct call *call, const struct wire_bytes *bytes)
 {
     struct wire_sync_reply reply = {0};
 
-    if (call_failed(call, wire_sync_reply_decode(*bytes, &reply), reply.status))
+    if (CALL_FAILED(call, sync_reply, bytes, &reply))
         return;
     call_succeed(call, CALL_DONE,
                  json_pack("{s:o,s:o,s:o,s:b}", "conversations", render_pages(reply.pages),

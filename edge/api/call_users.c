@@ -7,7 +7,7 @@ static void on_user(struct call *call, const struct wire_bytes *bytes)
     struct wire_user_reply reply = {0};
     struct wire_user user;
 
-    if (call_failed(call, wire_user_reply_decode(*bytes, &reply), reply.status))
+    if (CALL_FAILED(call, user_reply, bytes, &reply))
         return;
     if (wire_user_decode(reply.user, &user) < 0)
         call_fail_busy(call, "the store's answer cannot be read");
@@ -47,7 +47,7 @@ static void on_changed(struct call *call, const struct wire_bytes *bytes)
 {
     struct wire_status_reply reply = {0};
 
-    if (!call_failed(call, wire_status_reply_decode(*bytes, &reply), reply.status))
+    if (!CALL_FAILED(call, status_reply, bytes, &reply))
         get(call, &call->claims.user);
 }
 
@@ -72,7 +72,7 @@ static void on_found(struct call *call, const struct wire_bytes *bytes)
     struct wire_bytes item;
     json_t *array;
 
-    if (call_failed(call, wire_users_reply_decode(*bytes, &reply), reply.status))
+    if (CALL_FAILED(call, users_reply, bytes, &reply))
         return;
     array = json_array();
     while (wire_list_next(&reply.users, &item))
