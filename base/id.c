@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -133,18 +134,43 @@ int id_message_from_text(struct id *ret_conversation, uint64_t *ret_seq, const c
     return 0;
 }
 
+/* One context per thread, kept between hashes and freed when the thread ends. */
+static pthread_once_t prepared = PTHREAD_ONCE_INIT;
+static pthread_key_t context_key;
+static EVP_MD *sha256;
+
+static void free_context(void *context)
+{
+    EVP_MD_CTX_free(context);
+}
+
+static void prepare(void)
+{
+    sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
+    if (pthread_key_create(&context_key, free_context) != 0)
+        abort();
+}
+
+static EVP_MD_CTX *thread_context(void)
+{
+    EVP_MD_CTX *context;
+
+    pthread_once(&prepared, prepare);
+    context = pthread_getspecific(context_key);
+    if (!context) {
+        context = EVP_MD_CTX_new();
+        pthread_setspecific(context_key, context);
+    }
+    return context;
+}
+
 /* SHA-256 over a domain name (so that hashes of different things never meet) and up to two pieces.
  */
 static void digest(const char *domain, const void *a, size_t a_len, const void *b, size_t b_len,
                    uint8_t ret[32])
 {
-    static _Thread_local EVP_MD_CTX *context;
-    static _Thread_local EVP_MD *sha256;
+    EVP_MD_CTX *context = thread_context();
 
-    if (!context) {
-        context = EVP_MD_CTX_new();
-        sha256 = EVP_MD_fetch(NULL, "SHA256", NULL);
-    }
     if (!context || !sha256 || EVP_DigestInit_ex2(context, sha256, NULL) != 1 ||
         EVP_DigestUpdate(context, domain, strlen(domain) + 1) != 1 ||
         EVP_DigestUpdate(context, a, a_len) != 1 || EVP_DigestUpdate(context, b, b_len) != 1 ||
