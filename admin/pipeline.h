@@ -5,7 +5,7 @@
 #include "admin/control.h"
 
 #define PIPELINE_WINDOW 64
-#define PIPELINE_ALIVE_MS 3000   /* for the first sign of life */
+#define PIPELINE_ALIVE_MS 5000   /* for the first sign of life */
 #define PIPELINE_ANSWER_MS 20000 /* then it is asked again */
 #define PIPELINE_TRIES 3         /* without any answer */
 #define PIPELINE_BUSY_TRIES 100  /* answered `unavailable` */
