@@ -249,7 +249,7 @@ static void close_handle(uv_handle_t *handle, void *arg)
         uv_close(handle, NULL);
 }
 
-/* Sockets first, so that nobody asks any more; then what is under way is answered; then the
+/* Doors first, so that nobody asks any more; then what is under way is answered; then the
  * connections that the answers went to. */
 void edge_free(struct edge **self)
 {
@@ -258,6 +258,9 @@ void edge_free(struct edge **self)
     if (!edge)
         return;
     edge->stopping = true; /* the loop still turns below */
+    bus_uv_free(&edge->control);
+    if (edge->watch.data)
+        uv_timer_stop(&edge->watch);
     if (edge->api)
         edge->api->stopping = true;
     if (edge->live)
@@ -266,7 +269,6 @@ void edge_free(struct edge **self)
     api_free(&edge->api);
     live_free(&edge->live);
     transport_free(&edge->transport);
-    bus_uv_free(&edge->control);
     uv_walk(&edge->loop, close_handle, NULL);
     uv_run(&edge->loop, UV_RUN_DEFAULT);
     uv_loop_close(&edge->loop);
