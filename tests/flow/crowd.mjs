@@ -28,9 +28,10 @@ export async function crowdRun({ store: kind = 'sqlite', messages = 100000, kill
         const killed = kills ? killAll(crowd, names, kills, () => talking) : [];
         await talk;
         const seconds = (Date.now() - started) / 1000;
+        const done = await killed;
         await until('all daemons are well', () => pipeline.healthy(), 30000);
         const problems = await crowd.check();
-        const done = await killed;
+        if (process.env.PARLEY_LOG) (await import('node:fs')).writeFileSync(process.env.PARLEY_LOG, pipeline.log.join('\n'));
         const byName = Object.fromEntries(names.map((name) => [name, done.filter((kill) => kill.name === name).length]));
         if (kills && Object.values(byName).some((count) => count < kills)) problems.push(`too few kills: ${JSON.stringify(byName)}: let it send more`);
         return { problems, kills: done, counts: { ...crowd.counts, seconds, ...(kills ? { kills: byName, unansweredAtKills: done.map((kill) => kill.unanswered) } : {}) } };
