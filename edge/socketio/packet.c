@@ -74,6 +74,8 @@ int packet_decode(struct packet *ret, const char *text, size_t len)
 
     if (len == 0 || *in.at < '0' || *in.at > '6')
         return -EPROTO;
+    if (memchr(text, '\0', len)) /* the JSON parser would take it for the end */
+        return -EPROTO;
     packet.type = (enum packet_type)(*in.at++ - '0');
     if (take_attachments(&in, &packet) < 0 || take_namespace(&in, &packet) < 0)
         return -EPROTO;

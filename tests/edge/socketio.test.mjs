@@ -188,8 +188,8 @@ describe('events', () => {
   });
   for (const bad of ['4abc', '42{}', '42abc["message-with-ack",1]', '42', '42[]', '42[null]', '42["message"',
     '42["message"]x', '4299999999999999999999["message"]', '429007199254740992["message"]', '42/custom,["message"]',
-    '42/nowhere,["message"]', '44{"message":"x"}', '43["x"]', '431{}', '47', '41x', '411', '\u0034\u0032["message",]']) {
-    test(`${bad} closes`, () => closes(bad));
+    '42/nowhere,["message"]', '44{"message":"x"}', '43["x"]', '431{}', '47', '41x', '411', '42["message",]', '42["message"]\0x']) {
+    test(`${JSON.stringify(bad)} closes`, () => closes(bad));
   }
   for (const name of ['connect', 'connect_error', 'disconnect', 'disconnecting', 'newListener', 'removeListener']) {
     test(`the reserved name ${name} closes`, () => closes(`42["${name}"]`));

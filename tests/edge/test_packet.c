@@ -129,6 +129,7 @@ static void test_what_is_no_packet_is_refused(void **state)
     (void)state;
     for (size_t i = 0; i < COUNT_OF(bad); i++)
         assert_int_equal(packet_decode(&packet, bad[i], strlen(bad[i])), -EPROTO);
+    assert_int_equal(packet_decode(&packet, "2[]\0", 4), -EPROTO);
     memset(long_namespace + 2, 'n', PACKET_NAMESPACE);
     assert_int_equal(packet_decode(&packet, long_namespace, PACKET_NAMESPACE + 2), -EPROTO);
 }

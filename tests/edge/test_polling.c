@@ -5,11 +5,7 @@
 
 #include "edge/socketio/polling.h"
 
-static const char mixed[] = "4hello\x1e"
-                            "bAQIDBA==\x1e"
-                            "2\x1e"
-                            "b\x1e"
-                            "4";
+static const char mixed[] = "4hello\036bAQIDBA==\0362\036b\0364";
 
 /* How many packets decode; −1 when one is malformed. */
 static int count_packets(const void *payload, size_t len)
@@ -54,22 +50,9 @@ static void test_text_and_binary_are_told_apart(void **state)
 
 static void test_what_is_no_payload_is_refused(void **state)
 {
-    static const char *const bad[] = {"",
-                                      "\x1e",
-                                      "4a\x1e",
-                                      "4a\x1e\x1e"
-                                      "4b",
-                                      "7",
-                                      "abc",
-                                      "bA",
-                                      "bAA",
-                                      "bAA=A",
-                                      "b====",
-                                      "bAR==",
-                                      "bAAB=",
-                                      "b*AAA",
-                                      "bAA==AA==",
-                                      "B"};
+    static const char *const bad[] = {
+        "",      "\036",  "4a\036", "4a\036\0364b", "7",     "abc",       "bA", "bAA",
+        "bAA=A", "b====", "bAR==",  "bAAB=",        "b*AAA", "bAA==AA==", "B"};
 
     (void)state;
     for (size_t i = 0; i < COUNT_OF(bad); i++)
@@ -125,11 +108,7 @@ static void test_packets_are_joined_by_one_byte(void **state)
     polling_put(&out, true, "hi!", 3);
     polling_put(&out, false, "2", 1);
     assert_int_equal(out.len, 10);
-    assert_memory_equal(out.data,
-                        "4a\x1e"
-                        "baGkh\x1e"
-                        "2",
-                        10);
+    assert_memory_equal(out.data, "4a\036baGkh\0362", 10);
 }
 
 int main(void)

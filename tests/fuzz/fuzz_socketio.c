@@ -41,7 +41,8 @@ static void check_json(const char *text, size_t size)
     bool ours = packet_json_is_valid(text, size);
     json_t *theirs = json_loadb(text, size, JSON_DECODE_ANY, NULL);
 
-    if (theirs && !ours && size < DEEPEST)
+    /* a NUL byte is the end to it; packets with one are refused */
+    if (theirs && !ours && size < DEEPEST && !memchr(text, '\0', size))
         abort();
     json_decref(theirs);
 }
