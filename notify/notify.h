@@ -12,7 +12,7 @@ struct notify;
     CONF_TEXT("notify/webhook", "", "URL that gets each new message by POST; none: jobs wait"),  \
         CONF_NUMBER("notify/parallel", 16, 1, 1000, "deliveries at a time"),                     \
         CONF_NUMBER("notify/timeout_ms", 10000, 100, 600000, "longest delivery"),                \
-        CONF_NUMBER("notify/poll_ms", 5000, 50, 3600000, "between looks for jobs that are due"), \
+        CONF_NUMBER("notify/poll_ms", 1000, 50, 3600000, "between looks for jobs that are due"), \
         CONF_NUMBER("notify/retry_first_ms", 1000, 1, 3600000, "wait after the first failure"),  \
         CONF_NUMBER("notify/retry_most_ms", 3600000, 1, 86400000, "longest wait"),               \
         CONF_NUMBER("notify/tries", 20, 1, 1000, "then a job is dead")
