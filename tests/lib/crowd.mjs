@@ -3,7 +3,7 @@
 import { io } from 'socket.io-client';
 import { setTimeout as pause } from 'node:timers/promises';
 import { patience, until } from './pipeline.mjs';
-import { conversation, log, must } from './rest.mjs';
+import { conversation, log } from './rest.mjs';
 
 /** A small seeded generator (mulberry32), so that a run can be repeated. */
 export function random(seed) {
@@ -160,11 +160,11 @@ export class Crowd {
         member.next?.();
     }
 
-    /** Everybody sends their share, a few under way at a time, and goes on until all is acknowledged. */
-    async talk() {
+    /** Everybody sends their share, a few under way at a time, more while goOn() says so, until all is acknowledged. */
+    async talk(goOn = () => false) {
         const share = Math.ceil(this.messages / this.people);
         await Promise.all(this.members.map(async (member) => {
-            for (let n = 1; n <= share; n++) {
+            for (let n = 1; n <= share || goOn(); n++) {
                 while (member.unanswered.size >= this.window) await new Promise((resolve) => { member.next = resolve; });
                 const room = member.rooms[Math.floor(this.random() * member.rooms.length)];
                 const send = member.send(room, n);
@@ -227,17 +227,15 @@ export class Crowd {
     }
 }
 
-/** Kills every named daemon in turn, `times` each, while talk() runs; gives what was killed and with how much unanswered. */
-export async function killAll(crowd, names, times, still) {
+/** Kills every named daemon `times` times, one after the other; gives what was killed and with how much unanswered. */
+export async function killAll(crowd, names, times) {
     const kills = [];
     for (let round = 0; round < times; round++)
         for (const name of names) {
-            if (!still()) return kills;
             await pause(300 + crowd.random() * 700);
             const unanswered = crowd.members.reduce((sum, m) => sum + m.unanswered.size, 0);
-            if (await crowd.pipeline.signal(name)) kills.push({ name, unanswered });
+            await until(`${name} is there to be killed`, () => crowd.pipeline.signal(name));
+            kills.push({ name, unanswered });
         }
     return kills;
 }
-
-export { must };
