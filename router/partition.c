@@ -28,7 +28,7 @@ struct partitions {
     struct partition_out out;
     struct holder holders[TOPOLOGY_WORKERS_MAX];
     uint32_t epochs[ID_PARTITIONS];
-    uint64_t claimed, held, lost; /* masks; claimed: has an epoch, and is not lost */
+    uint64_t wanted, claimed, held, lost; /* masks; claimed: has an epoch, and is not lost */
     uint64_t traces;
     struct buf list, frame;
 };
@@ -42,6 +42,7 @@ int partitions_new(struct partitions **ret, const struct topology *topology, uin
     self->name = name;
     self->head = *head;
     self->out = *out;
+    self->wanted = wanted;
     for (size_t i = 0; i < topology->worker_count; i++) {
         struct holder *holder = &self->holders[i];
 
@@ -222,14 +223,17 @@ void partitions_fence(struct partitions *self, uint64_t mask)
 
 /* ---- what is so ---- */
 
+/* An edge may learn from the store of an epoch that is ours before its answer has come here. */
 enum partition_state partitions_state(const struct partitions *self, unsigned partition,
                                       uint32_t epoch)
 {
     uint64_t bit = 1ull << partition;
 
-    if (!(self->claimed & bit) || self->epochs[partition] != epoch)
-        return PARTITION_FOREIGN;
-    return self->held & bit ? PARTITION_HELD : PARTITION_EARLY;
+    if (self->held & bit)
+        return epoch == self->epochs[partition] ? PARTITION_HELD : PARTITION_FOREIGN;
+    if (self->wanted & ~self->lost & bit && epoch >= self->epochs[partition])
+        return PARTITION_EARLY;
+    return PARTITION_FOREIGN;
 }
 
 uint32_t partitions_epoch(const struct partitions *self, unsigned partition)
@@ -249,11 +253,7 @@ uint64_t partitions_lost(const struct partitions *self)
 
 uint64_t partitions_wanted(const struct partitions *self)
 {
-    uint64_t mask = 0;
-
-    for (size_t i = 0; i < self->topology->worker_count; i++)
-        mask |= self->holders[i].wanted;
-    return mask;
+    return self->wanted;
 }
 
 uint8_t partitions_durability(const struct partitions *self, unsigned partition)

@@ -7,7 +7,7 @@
 
 enum partition_state {
     PARTITION_FOREIGN, /* not ours, or another epoch */
-    PARTITION_EARLY,   /* claimed, not announced yet: nothing may be taken */
+    PARTITION_EARLY,   /* on its way to be held: nothing may be taken yet */
     PARTITION_HELD,
 };
 

@@ -139,7 +139,7 @@ static void test_each_worker_is_asked_for_its_own_and_announced_to(void **state)
     assert_int_equal(self->held, ~0xffffffffull);
     assert_int_equal(partitions_state(self->partitions, 40, 7), PARTITION_HELD);
     assert_int_equal(partitions_state(self->partitions, 40, 6), PARTITION_FOREIGN);
-    assert_int_equal(partitions_state(self->partitions, 4, 7), PARTITION_FOREIGN);
+    assert_int_equal(partitions_state(self->partitions, 4, 7), PARTITION_EARLY);
     assert_int_equal(partitions_durability(self->partitions, 40), 2);
     assert_int_equal(partitions_epoch(self->partitions, 40), 7);
 }
@@ -154,6 +154,24 @@ static void test_only_what_the_configuration_names_is_claimed(void **state)
     assert_int_equal(self->sent_count, 1);
     assert_int_equal(self->sent[0].mask, 0xf0);
     assert_int_equal(partitions_wanted(self->partitions), 0xf0);
+}
+
+static void test_frames_come_too_early_as_long_as_a_claim_is_not_confirmed(void **state)
+{
+    struct world *self = *state;
+
+    partitions_free(&self->partitions);
+    open_world(self, 3);
+    assert_int_equal(partitions_state(self->partitions, 0, 5), PARTITION_EARLY);
+    assert_int_equal(partitions_state(self->partitions, 2, 5), PARTITION_FOREIGN); /* not wanted */
+    partitions_tick(self->partitions, 1000);
+    grant(self, 0, 3, 6, 1000);
+    assert_int_equal(partitions_state(self->partitions, 0, 6), PARTITION_EARLY);
+    assert_int_equal(partitions_state(self->partitions, 0, 7), PARTITION_EARLY);
+    assert_int_equal(partitions_state(self->partitions, 0, 5), PARTITION_FOREIGN);
+    confirm(self, 1, WIRE_OK, 1000);
+    assert_int_equal(partitions_state(self->partitions, 0, 6), PARTITION_HELD);
+    assert_int_equal(partitions_state(self->partitions, 0, 7), PARTITION_FOREIGN);
 }
 
 static void test_a_claim_is_repeated_for_ever_and_only_the_last_answer_counts(void **state)
@@ -285,6 +303,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_each_worker_is_asked_for_its_own_and_announced_to),
         CASE(test_only_what_the_configuration_names_is_claimed),
+        CASE(test_frames_come_too_early_as_long_as_a_claim_is_not_confirmed),
         CASE(test_a_claim_is_repeated_for_ever_and_only_the_last_answer_counts),
         CASE(test_a_claim_that_is_refused_or_incomplete_is_repeated_soon),
         CASE(test_what_the_socket_refuses_is_tried_again),
