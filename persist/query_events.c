@@ -36,6 +36,8 @@ static int answer_page(struct store *store, const struct wire_events *ask,
     bool more = false;
     int rc;
 
+    if (!page.before || page.before > last_seq)
+        page.before = last_seq + 1; /* what came meanwhile is for the next page */
     buf_init(&events, LIST_MAX);
     buf_init(&record, LIST_MAX + 1024);
     rc = page_read(store, sight, &page, &events, &count, &more);

@@ -88,8 +88,10 @@ static int add_page(struct syncing *self, const struct cursor *cursor,
                     const struct page_sight *sight, uint64_t last_seq, bool *ret_more)
 {
     AUTO(buf_done) struct buf events;
-    struct page_ask ask = {
-        .conversation = cursor->conversation, .after = cursor->seq, .limit = self->left};
+    struct page_ask ask = {.conversation = cursor->conversation,
+                           .after = cursor->seq,
+                           .before = last_seq + 1,
+                           .limit = self->left};
     struct wire_page page = {.conversation = cursor->conversation, .last_seq = last_seq};
     uint32_t count = 0;
     bool more = false;

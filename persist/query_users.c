@@ -40,11 +40,16 @@ static bool is_name(struct wire_bytes text)
     return len > 0 && text.len <= NAME_MAX_BYTES;
 }
 
+static bool is_address(struct wire_bytes text)
+{
+    return text.len && memchr(text.data, '@', text.len);
+}
+
 static bool is_user(const struct wire_user *user)
 {
     return !id_is_zero(&user->id) && user->username.len > 0 && is_name(user->username) &&
-           is_name(user->email) && user->display_name.len <= TEXT_MAX_BYTES &&
-           user->password.len <= TEXT_MAX_BYTES;
+           is_name(user->email) && (!user->email.len || is_address(user->email)) &&
+           user->display_name.len <= TEXT_MAX_BYTES && user->password.len <= TEXT_MAX_BYTES;
 }
 
 int query_user_add(struct store *store, const struct wire_user_add *ask, struct buf *out)
@@ -75,7 +80,7 @@ int query_user_get(struct store *store, const struct wire_user_get *ask, struct 
 {
     AUTO(buf_done) struct buf user;
     struct wire_user_reply reply = {.status = WIRE_OK};
-    bool address = ask->login.len && memchr(ask->login.data, '@', ask->login.len);
+    bool address = is_address(ask->login);
     int rc;
 
     buf_init(&user, LIST_MAX);

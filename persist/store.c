@@ -5,7 +5,7 @@
 
 const struct store_ops *store_find(const char *kind)
 {
-    static const struct store_ops *const all[] = {&store_sqlite};
+    static const struct store_ops *const all[] = {&store_sqlite, &store_mongo};
 
     for (size_t i = 0; i < COUNT_OF(all); i++)
         if (strcmp(all[i]->kind, kind) == 0)

@@ -70,7 +70,8 @@ static void open_store(struct worker *self)
     report_state(self, &report);
 }
 
-/* A store that failed is closed and opened again; one that is merely busy is not. */
+/* A store that failed is closed and opened again: at once when that may help, else after a while.
+ */
 static void store_failed(struct worker *self, int rc, const char *doing)
 {
     struct task_report report = {0};
@@ -78,10 +79,8 @@ static void store_failed(struct worker *self, int rc, const char *doing)
     snprintf(self->why, sizeof self->why, "%s",
              self->store->why[0] ? self->store->why : strerror(-rc));
     log_warn("the store failed", "doing=%s errno=%d reason=%s", doing, -rc, log_quote(self->why));
-    if (rc == -EAGAIN)
-        return;
     close_store(self);
-    self->reopen_ms = clock_monotonic_ms() + REOPEN_MS;
+    self->reopen_ms = clock_monotonic_ms() + (rc == -EAGAIN ? 0 : REOPEN_MS);
     report_state(self, &report);
 }
 
