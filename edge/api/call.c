@@ -45,8 +45,10 @@ static void fail_stopping(struct call *call)
 
 void call_end_all(struct api *api)
 {
-    while (api->calls)
-        fail_stopping(api->calls);
+    for (struct call *call = api->calls, *next; call; call = next) {
+        next = call->next;
+        fail_stopping(call);
+    }
 }
 
 void *call_state(struct call *call, size_t size, void (*done)(void *state))
