@@ -63,6 +63,11 @@ static struct entry *find(const struct revoked *self, const struct id *key)
     return NULL;
 }
 
+static uint32_t wrap(const struct revoked *self, uint32_t at)
+{
+    return at < self->most ? at : at - self->most;
+}
+
 static void drop_oldest(struct revoked *self)
 {
     uint32_t at = self->first;
@@ -71,7 +76,7 @@ static void drop_oldest(struct revoked *self)
     while (*link != at)
         link = &self->entries[*link].next;
     *link = self->entries[at].next;
-    self->first = (self->first + 1) % self->most;
+    self->first = wrap(self, self->first + 1);
     self->count--;
 }
 
@@ -92,7 +97,7 @@ bool revoked_add(struct revoked *self, const struct id *user, const struct id *s
         self->told_s = fits ? self->told_s : now_s;
         drop_oldest(self);
     }
-    at = (self->first + self->count++) % self->most;
+    at = wrap(self, self->first + self->count++);
     self->entries[at] = (struct entry){*key, now_s, *bucket_of(self, key)};
     *bucket_of(self, key) = at;
     return fits;
