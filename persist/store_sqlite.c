@@ -28,15 +28,18 @@ struct store_sqlite *sqlite_of(struct store *self)
 
 /* ---- errors ---- */
 
-static int full_disk(struct store_sqlite *self)
+/* A quota is reached: SQLite calls that a failed write, and its own note of why is empty for the
+ * write-ahead log; the thread's errno still stands. */
+static bool is_over_quota(struct store_sqlite *self, int number)
 {
-    int number = sqlite3_system_errno(self->db);
-
-    return number == ENOSPC || number == EDQUOT || number == EFBIG;
+    return sqlite3_extended_errcode(self->db) == SQLITE_IOERR_WRITE &&
+           (number == ENOSPC || number == EDQUOT || number == EFBIG);
 }
 
 static int errno_of(struct store_sqlite *self, int code)
 {
+    int number = errno;
+
     switch (code & 0xff) {
     case SQLITE_BUSY:
     case SQLITE_LOCKED:
@@ -53,7 +56,7 @@ static int errno_of(struct store_sqlite *self, int code)
     case SQLITE_NOTADB:
         return -EBADMSG;
     default:
-        return full_disk(self) ? -ENOSPC : -EIO;
+        return is_over_quota(self, number) ? -ENOSPC : -EIO;
     }
 }
 
