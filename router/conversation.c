@@ -293,13 +293,31 @@ static void remember_client_id(struct post *post, uint64_t seq)
     memory_recents_add(&post->conversation->recents, &recent);
 }
 
+/* How many messages there are is known for sure only now: a number given to one before may have
+ * become a void. */
+static void count_message(struct post *post, bool is_stored)
+{
+    struct conversation *conversation = post->conversation;
+
+    if (post->request.kind == WIRE_KIND_MESSAGE_CREATED && is_stored) {
+        conversation->stored_messages++;
+        conversation->stored_last = post->seq;
+    } else if (post->request.kind == WIRE_KIND_MESSAGE_CREATED) {
+        conversation->messages--;
+    }
+    post->messages = conversation->stored_messages;
+    post->last_message = conversation->stored_last;
+}
+
 /* Stands in the log at its number. */
 static void settle_stored(struct conversations *self, struct post *post)
 {
-    struct wire_answer answer = {
-        .status = WIRE_OK, .seq = post->seq, .at_ms = post->at_ms, .messages = post->messages};
-    struct wire_event event = post_event(post);
+    struct wire_answer answer = {.status = WIRE_OK, .seq = post->seq, .at_ms = post->at_ms};
+    struct wire_event event;
 
+    count_message(post, true);
+    answer.messages = post->messages;
+    event = post_event(post);
     (*self->stored)++;
     remember_client_id(post, post->seq);
     conversation_apply(post->conversation, post);
@@ -312,8 +330,10 @@ static void settle_void(struct conversations *self, struct post *post,
                         const struct wire_verdict *verdict)
 {
     struct wire_answer answer = {.status = WIRE_INVALID, .seq = verdict->of};
-    struct wire_event event = post_void(post);
+    struct wire_event event;
 
+    count_message(post, false);
+    event = post_void(post);
     (*self->voids)++;
     if (verdict->answer == WIRE_ANSWER_DUPLICATE_OF) {
         remember_client_id(post, verdict->of);
@@ -338,6 +358,8 @@ static int settle(struct conversations *self, struct post *post, const struct wi
     HASH_DEL(self->pending, post);
     TAILQ_REMOVE(&conversation->pending, post, entry);
     conversation->pending_count--;
+    if (conversation->pending_count == 0)
+        conversation->last_message = conversation->stored_last;
     release(self, &post);
     drain(self, conversation);
     return 0;

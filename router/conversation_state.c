@@ -161,6 +161,8 @@ void conversation_learn(struct conversation *self, const struct wire_loaded *loa
         self->head = loaded->head;
         self->messages = loaded->messages;
         self->last_message = loaded->last_message;
+        self->stored_messages = loaded->messages;
+        self->stored_last = loaded->last_message;
         self->is_loaded = true;
         learn_recents(self, loaded->recents);
     }

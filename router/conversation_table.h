@@ -22,6 +22,7 @@ struct conversation {
     struct memory_recents recents;
     struct memory_members members;
     uint64_t head, messages, last_message; /* as of the last number given out */
+    uint64_t stored_messages, stored_last; /* as of the last verdict: what the store counts */
     uint8_t kind;                          /* enum wire_conversation_kind; 0: there is none */
     uint8_t partition;
     bool is_loaded;

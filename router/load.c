@@ -93,6 +93,7 @@ static int send_one(struct load_lane *self, struct load *load, uint64_t now_ms)
     buf_clear(&self->frame);
     request = self->out.request(self->out.arg, load, &self->list);
     self->head.partition = (uint16_t)id_partition(&request.conversation);
+    self->head.epoch = load->epoch;
     self->head.trace = (self->next + 1) * LOAD_FLIGHT_MAX + slot;
     wire_head_encode(&self->frame, &self->head);
     wire_load_encode(&self->frame, &request);

@@ -13,6 +13,7 @@
 struct load {
     TAILQ_ENTRY(load) entry;
     enum { LOAD_NONE, LOAD_QUEUED, LOAD_FLYING } state;
+    uint32_t epoch; /* by which it is asked: set by who adds it */
     uint64_t trace;
     uint64_t sent_ms;
 };

@@ -3,8 +3,15 @@
 #include "router/memory.h"
 
 #include <stdlib.h>
+#include <string.h>
 
 #define ROOM_AT_FIRST 4
+
+/* id_equal, but inlined: this runs dozens of times for every post. */
+static bool same(const struct id *a, const struct id *b)
+{
+    return memcmp(a, b, sizeof *a) == 0;
+}
 
 static unsigned grow(unsigned room, unsigned most)
 {
@@ -30,7 +37,7 @@ const struct memory_recent *memory_recents_find(const struct memory_recents *sel
                                                 const struct id *key)
 {
     for (unsigned i = 0; i < self->count; i++)
-        if (id_equal(&self->ring[i].key, key))
+        if (same(&self->ring[i].key, key))
             return &self->ring[i];
     return NULL;
 }
@@ -44,7 +51,7 @@ void memory_recents_clear(struct memory_recents *self)
 static struct memory_member *find(struct memory_members *self, const struct id *user)
 {
     for (unsigned i = 0; i < self->count; i++)
-        if (id_equal(&self->list[i].user, user))
+        if (same(&self->list[i].user, user))
             return &self->list[i];
     return NULL;
 }

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "router/health.h"
 #include "router/intake.h"
 #include "router/roster.h"
 #include "router/sockets.h"
@@ -33,6 +34,7 @@ struct router {
     struct roster *roster;
     struct wakeup *wakeup;
     unsigned turn;
+    uint64_t newly_lost; /* partitions: not logged yet */
     uint64_t *malformed, *fenced, *edge_gauge, *conversation_gauge, *interest_gauge;
 };
 
@@ -86,6 +88,9 @@ static void on_deliver(void *arg, const struct wire_event *event)
 
 static void on_load(void *arg, unsigned partition, struct load *load)
 {
+    struct router *self = arg;
+
+    load->epoch = partitions_epoch(self->partitions, partition);
     load_lane_add(worker_loads(worker_of(arg, partition)), load);
 }
 
@@ -142,8 +147,7 @@ static void on_lost(void *arg, uint64_t mask)
     struct router *self = arg;
 
     *self->fenced += (uint64_t)__builtin_popcountll(mask);
-    log_error("fenced: another router holds these partitions now", "mask=%016llx",
-              (unsigned long long)mask);
+    self->newly_lost |= mask;
     for (; mask; mask &= mask - 1)
         conversations_drop(self->conversations, (unsigned)__builtin_ctzll(mask));
     roster_review(self->roster);
@@ -259,37 +263,13 @@ static int on_tick(zloop_t *loop, int timer, void *arg)
     return 0;
 }
 
-static void report_health(struct router *self)
+/* Partitions are lost one by one, as their posts are refused; a line for all of them will do. */
+static void log_lost(struct router *self)
 {
-    uint64_t lost = partitions_lost(self->partitions);
-    uint64_t missing =
-        partitions_wanted(self->partitions) & ~lost & ~partitions_held(self->partitions);
-    char text[256];
-
-    if (missing) {
-        snprintf(text, sizeof text, "waiting for %s to give it its partitions",
-                 worker_name(worker_of(self, (unsigned)__builtin_ctzll(missing))));
-        service_set_health(self->service, text);
-        return;
-    }
-    if (lost) {
-        snprintf(text, sizeof text,
-                 "fenced: another router holds %d of its partitions; stop this one, or start it "
-                 "again to take them back",
-                 __builtin_popcountll(lost));
-        service_set_health(self->service, text);
-        return;
-    }
-    for (size_t i = 0; i < self->worker_count; i++) {
-        const char *trouble = worker_trouble(self->workers[i]);
-
-        if (!trouble)
-            continue;
-        snprintf(text, sizeof text, "%s %s", worker_name(self->workers[i]), trouble);
-        service_set_health(self->service, text);
-        return;
-    }
-    service_set_health(self->service, NULL);
+    if (self->newly_lost)
+        log_error("fenced: another router holds these partitions now", "mask=%016llx",
+                  (unsigned long long)self->newly_lost);
+    self->newly_lost = 0;
 }
 
 static int on_beat(zloop_t *loop, int timer, void *arg)
@@ -302,7 +282,8 @@ static int on_beat(zloop_t *loop, int timer, void *arg)
     *self->edge_gauge = (uint64_t)__builtin_popcountll(self->edges.live);
     *self->conversation_gauge = conversations_count(self->conversations);
     *self->interest_gauge = interest_count(self->interest);
-    report_health(self);
+    log_lost(self);
+    health_report(self->service, self->partitions, self->workers, self->worker_count);
     return 0;
 }
 

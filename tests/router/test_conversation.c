@@ -619,6 +619,24 @@ static void test_a_conflict_or_a_refusal_by_the_store_leaves_a_void(void **state
     assert_int_equal(self->events[1].seq, 102);
 }
 
+static void test_a_void_counts_as_no_message_for_those_behind_it(void **state)
+{
+    struct world *self = *state;
+
+    say(self, (struct said){.actor = 1, .client_id = "a"});
+    say(self, (struct said){.actor = 1, .client_id = "b"});
+    load_group(self, 100, NULL); /* 99 messages, the last of them number 100 */
+    assert_int_equal(judge(self, 0, WIRE_ANSWER_DUPLICATE_OF, 3), 0);
+    assert_int_equal(self->events[0].messages, 99);
+    assert_int_equal(self->events[0].last_message, 100);
+    store(self, 1);
+    assert_int_equal(self->answers[1].answer.messages, 100);
+    assert_int_equal(self->events[1].messages, 100);
+    assert_int_equal(self->events[1].last_message, 102);
+    say(self, (struct said){.actor = 1, .client_id = "c"});
+    assert_int_equal(self->appended[2]->messages, 101);
+}
+
 static void test_a_gap_that_held_posts_fill_is_sent_again(void **state)
 {
     struct world *self = *state;
@@ -842,6 +860,7 @@ int main(void)
         CASE(test_a_direct_conversation_made_again_is_always_its_first_event),
         CASE(test_a_client_id_older_than_memory_leaves_a_void),
         CASE(test_a_conflict_or_a_refusal_by_the_store_leaves_a_void),
+        CASE(test_a_void_counts_as_no_message_for_those_behind_it),
         CASE(test_a_gap_that_held_posts_fill_is_sent_again),
         CASE(test_a_gap_that_nothing_held_fills_makes_it_start_over),
         CASE(test_a_number_that_is_taken_makes_it_load_and_judge_all_again_in_order),

@@ -44,6 +44,7 @@ static int on_send(void *arg, const struct buf *frame)
     assert_int_equal(wire_head_decode(wire_buf(frame), &head, &body), 0);
     assert_int_equal(wire_load_decode(body, &load), 0);
     assert_int_equal(head.partition, id_partition(&load.conversation));
+    assert_int_equal(head.epoch, self->loads[self->requested].epoch);
     self->traces[self->sent_count] = head.trace;
     self->asked[self->sent_count++] = self->requested;
     return 0;
@@ -95,6 +96,8 @@ static void test_an_answer_finds_its_load_by_its_trace(void **state)
 {
     struct world *self = *state;
 
+    self->loads[0].epoch = 3;
+    self->loads[1].epoch = 4;
     load_lane_add(self->lane, &self->loads[0]);
     load_lane_add(self->lane, &self->loads[1]);
     load_lane_pump(self->lane, 1000);
