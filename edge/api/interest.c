@@ -138,14 +138,42 @@ static void tell(struct interest *self, struct interest_member *member, enum wir
     }
 }
 
+/* Back among those that join, ordered by when they are due. */
+static void join_again(struct interest *self, struct interest_member *member)
+{
+    struct list *at = &self->joining;
+
+    while (at->prev != &self->joining &&
+           LIST_ITEM(at->prev, struct interest_member, wait)->due_ms > member->due_ms)
+        at = at->prev;
+    list_append(at, &member->wait); /* in front of at */
+}
+
+/* Of a router that is not heard nobody knows what it has told the others: who joins waits; and may
+ * then have to wait for more. */
+static void tell_ready(struct interest *self)
+{
+    struct interest_member *member;
+
+    while ((member = LIST_FIRST(&self->ready, struct interest_member, wait)) != NULL) {
+        if (member->full)
+            tell(self, member, WIRE_UNAVAILABLE);
+        else if (links_trouble(self->spec.links))
+            return;
+        else if (follower_is_known(member->user))
+            tell(self, member, WIRE_OK);
+        else
+            join_again(self, member);
+    }
+}
+
 void interest_turn(struct interest *self)
 {
     struct interest_member *member;
 
     while ((member = LIST_FIRST(&self->left, struct interest_member, wait)) != NULL)
         forget(self, member);
-    while ((member = LIST_FIRST(&self->ready, struct interest_member, wait)) != NULL)
-        tell(self, member, member->full ? WIRE_UNAVAILABLE : WIRE_OK);
+    tell_ready(self);
     if (self->paused_ms > clock_monotonic_ms())
         return;
     interest_read(self);
@@ -153,20 +181,26 @@ void interest_turn(struct interest *self)
     interest_fetch(self);
 }
 
-void interest_tick(struct interest *self)
+static void give_up_overdue(struct interest *self, struct list *waiting, uint64_t now)
 {
-    uint64_t now = clock_monotonic_ms();
-
     for (;;) {
-        struct interest_member *member = LIST_FIRST(&self->joining, struct interest_member, wait);
+        struct interest_member *member = LIST_FIRST(waiting, struct interest_member, wait);
 
         if (!member || member->due_ms > now)
             break;
         tell(self, member, WIRE_UNAVAILABLE);
     }
+}
+
+void interest_tick(struct interest *self)
+{
+    uint64_t now = clock_monotonic_ms();
+
+    give_up_overdue(self, &self->joining, now);
     interest_ask_tick(self, now);
     interest_drop_empty(self, now);
     interest_turn(self);
+    give_up_overdue(self, &self->ready, now);
 }
 
 size_t interest_conversations(const struct interest *self)

@@ -17,7 +17,8 @@ struct interest_ops {
     void (*send)(void *arg, void *socket, void *rendered);
     /* A session has ended (zero: all of the user's): close its sockets, refuse its tokens. */
     void (*revoked)(void *arg, const struct id *user, const struct id *session);
-    /* The socket cannot be told everything any more (a table is full): close it. May be NULL. */
+    /* The socket cannot be told everything any more (a table is full, or a fault has hidden too
+     * much): close it, so that it comes back and asks. May be NULL. */
     void (*lost)(void *arg, void *socket);
 };
 

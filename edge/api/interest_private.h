@@ -62,5 +62,7 @@ void interest_fetch(struct interest *self);
 void follower_want_read(struct interest *self, struct follower *user);
 void follower_note_gone(struct follower *user, const struct id *conversation);
 void follower_note_back(struct follower *user, const struct id *conversation);
+/* The user goes. */
+void follower_forget_discoveries(struct interest *self, const struct follower *user);
 void interest_read(struct interest *self);
 void interest_read_free(struct interest *self);

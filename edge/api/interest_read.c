@@ -61,7 +61,8 @@ static bool has_joined(const struct follower *user)
 struct discovery {
     struct list all;
     struct interest *interest;
-    struct id user, conversation;
+    struct follower *user; /* NULL: has gone */
+    struct id conversation;
 };
 
 /* -EAGAIN: persist did not say; -ENOENT: no member any more. */
@@ -84,26 +85,39 @@ static int first_event(const struct wire_bytes *reply, uint64_t *ret)
     return 0;
 }
 
+static void take_discovery(struct interest *self, struct follower *user,
+                           const struct id *conversation, uint64_t from)
+{
+    struct channel *channel = idmap_find(&self->channels, conversation);
+
+    if (!channel)
+        channel = channel_new(self, conversation);
+    else if (follower_find_tie(user, channel))
+        return; /* the event came meanwhile */
+    if (channel->seen == SEEN_UNKNOWN)
+        channel->seen = from - 1;
+    if (channel->seen >= from || follower_tie(self, user, channel, from) < 0)
+        follower_fail(self, user); /* others have had events that were theirs too */
+}
+
 static void on_discovered(void *arg, const struct wire_bytes *reply)
 {
     struct discovery *discovery = arg;
     struct interest *self = discovery->interest;
-    struct follower *user = idmap_find(&self->users, &discovery->user);
-    struct channel *channel = idmap_find(&self->channels, &discovery->conversation);
+    struct follower *user = discovery->user;
     uint64_t from;
     int rc = first_event(reply, &from);
 
+    if (user)
+        user->pending--;
     if (user && rc == -EAGAIN) {
         interest_pause(self);
         follower_want_read(self, user);
     } else if (user && rc == 0) {
-        if (!channel)
-            channel = channel_new(self, &discovery->conversation);
-        if (channel->seen == SEEN_UNKNOWN)
-            channel->seen = from - 1;
-        if (follower_tie(self, user, channel, from) < 0)
-            follower_fail(self, user);
+        take_discovery(self, user, &discovery->conversation, from);
     }
+    if (user)
+        follower_check(self, user);
     list_remove(&discovery->all);
     self->discoveries_count--;
     free(discovery);
@@ -115,7 +129,7 @@ static void discover(struct interest *self, struct follower *user, const struct 
     struct discovery *discovery = NEW(struct discovery);
 
     discovery->interest = self;
-    discovery->user = user->id;
+    discovery->user = user;
     discovery->conversation = *conversation;
     list_init(&discovery->all);
     buf_clear(&self->body);
@@ -127,8 +141,16 @@ static void discover(struct interest *self, struct follower *user, const struct 
         free(discovery);
         return;
     }
+    user->pending++;
     self->discoveries_count++;
     list_append(&self->discoveries, &discovery->all);
+}
+
+void follower_forget_discoveries(struct interest *self, const struct follower *user)
+{
+    for (struct list *at = self->discoveries.next; at != &self->discoveries; at = at->next)
+        if (LIST_ITEM(at, struct discovery, all)->user == user)
+            LIST_ITEM(at, struct discovery, all)->user = NULL;
 }
 
 void interest_read_free(struct interest *self)
@@ -145,7 +167,6 @@ static int take_membership(struct interest *self, struct follower *user, const s
 {
     struct channel *channel = idmap_find(&self->channels, id);
     struct tie *tie = channel ? follower_find_tie(user, channel) : NULL;
-    bool known = channel && channel->seen != SEEN_UNKNOWN;
 
     if (tie) {
         tie->listed = true;
@@ -154,17 +175,15 @@ static int take_membership(struct interest *self, struct follower *user, const s
     }
     if (has_gone(user, id))
         return 0;
-    if (!has_joined(user)) {
-        if (!channel)
-            channel = channel_new(self, id);
-        return follower_tie(self, user, channel,
-                            channel->stage == STAGE_LIVE ? channel->seen + 1 : SEEN_UNKNOWN);
-    }
-    if (!known)
+    if (has_joined(user)) {
         discover(self, user, id);
+        return 0;
+    }
+    if (!channel)
+        channel = channel_new(self, id);
     else if (channel->stage == STAGE_LIVE)
-        channel_ask_head(self, channel); /* the event that adds them is still to be walked */
-    return 0;
+        channel_ask_head(self, channel); /* as far as we know: they may be newer than what we saw */
+    return follower_tie(self, user, channel, SEEN_UNKNOWN);
 }
 
 static int take_page(struct interest *self, struct follower *user, struct wire_list list)
@@ -191,6 +210,8 @@ static void end_read(struct interest *self, struct follower *user)
     user->gone_count = 0;
     if (user->again)
         follower_want_read(self, user);
+    else
+        follower_check(self, user);
     self->spec.pipes->wake(self->spec.pipes);
 }
 
@@ -232,7 +253,6 @@ static void on_page(void *arg, const struct wire_bytes *reply)
     } else if (rc == 0) {
         doubt_unlisted(self, user);
         user->read = true;
-        follower_check(self, user);
     } else if (rc == -ENOSPC) {
         follower_fail(self, user);
     } else {

@@ -131,6 +131,7 @@ void follower_free(struct interest *self, struct follower *user)
         query_cancel(self->spec.query, user->query);
         self->reads--;
     }
+    follower_forget_discoveries(self, user);
     idmap_remove(&self->users, &user->id);
     list_remove(&user->work);
     free(user->ties);
@@ -138,9 +139,14 @@ void follower_free(struct interest *self, struct follower *user)
     free(user);
 }
 
+bool follower_is_known(const struct follower *user)
+{
+    return user->read && !user->pending && !user->reading && list_empty(&user->work);
+}
+
 void follower_check(struct interest *self, struct follower *user)
 {
-    if (!user->read || user->pending)
+    if (!follower_is_known(user))
         return;
     for (struct interest_member *it = user->members; it; it = it->next)
         if (it->fn)

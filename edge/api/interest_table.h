@@ -60,7 +60,7 @@ struct follower {
     struct interest_member *members;
     struct tie *ties;
     uint32_t tie_count, tie_room;
-    uint32_t pending; /* ties whose seat has no first event yet */
+    uint32_t pending; /* ties whose seat has no first event yet, and ties to come */
     bool read, reading, again;
     int64_t query;
     struct id after; /* of the read under way */
@@ -89,9 +89,11 @@ struct tie *follower_find_tie(struct follower *user, const struct channel *chann
 void follower_untie(struct interest *self, struct tie *tie, struct follower *user);
 struct follower *follower_new(struct interest *self, const struct id *id);
 void follower_free(struct interest *self, struct follower *user);
-/* Tells the members that wait, if all is known now. */
+/* Whether all their conversations are read and followed. */
+bool follower_is_known(const struct follower *user);
+/* If so, tells the members that wait. */
 void follower_check(struct interest *self, struct follower *user);
-/* A table is full: those that join are refused, the others lost. */
+/* They cannot be told everything: those that join are refused, the others lost. */
 void follower_fail(struct interest *self, struct follower *user);
 /* Gives a seat its first event. */
 void channel_admit(struct interest *self, struct channel *channel, struct seat *seat,

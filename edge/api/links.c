@@ -12,7 +12,7 @@
 #include "base/log.h"
 
 #define ALIVE_MS 250
-#define SILENT_MS 3000 /* a router heard nothing of for so long is in trouble */
+#define SILENT_MS 2000 /* a router heard nothing of for so long is in trouble */
 #define NOBODY (-1)
 
 struct link {
