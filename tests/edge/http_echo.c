@@ -132,11 +132,9 @@ static void stats(struct http_echo *self, struct http_request *request)
 
     getrusage(RUSAGE_SELF, &usage);
     snprintf(text, sizeof(text),
-             "{\"cpu\":%ld,\"rss\":%ld,\"held\":%llu,\"websockets\":%llu,\"frames\":%llu,"
+             "{\"turns\":%llu,\"rss\":%ld,\"held\":%llu,\"websockets\":%llu,\"frames\":%llu,"
              "\"writes\":%llu,\"overflows\":%llu}",
-             (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 +
-                 (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000,
-             usage.ru_maxrss, (unsigned long long)counters->held,
+             (unsigned long long)self->turns, usage.ru_maxrss, (unsigned long long)counters->held,
              (unsigned long long)counters->websockets, (unsigned long long)counters->frames_out,
              (unsigned long long)counters->writes, (unsigned long long)counters->overflows);
     answer(&request, text, strlen(text));
@@ -208,8 +206,22 @@ bool http_echo_request(struct http_echo *self, struct http_request *request)
     return true;
 }
 
+static void on_prepare(uv_prepare_t *prepare)
+{
+    CONTAINER_OF(prepare, struct http_echo, prepare)->turns++;
+}
+
+void http_echo_init(struct http_echo *self, struct transport *transport)
+{
+    self->loop = uv_default_loop();
+    self->transport = transport;
+    uv_prepare_init(self->loop, &self->prepare);
+    uv_prepare_start(&self->prepare, on_prepare);
+}
+
 void http_echo_done(struct http_echo *self)
 {
+    uv_close((uv_handle_t *)&self->prepare, NULL);
     while (self->waiting)
         finish(self->waiting);
 }

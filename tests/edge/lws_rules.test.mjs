@@ -62,11 +62,11 @@ describe('rule 1: no permessage-deflate', () => {
   test('it is offered and not taken, and broadcasts of 200 bytes harm nothing', async () => {
     const socket = new WebSocket(`${echo.ws}/http/flood`, { perMessageDeflate: true });
     await new Promise((resolve) => { socket.on('open', resolve); });
-    assert.equal(socket.extensions, '');
     let count = 0;
     socket.on('message', () => { count++; });
     for (let i = 0; i < 10; i++) socket.send('x'.repeat(200));
     await eventually(() => count === 10);
+    assert.equal(socket.extensions, '');
     socket.terminate();
     await alive();
   });
@@ -104,22 +104,34 @@ describe('rule 3: uploads over TLS', () => {
   }
 });
 
+describe('rule 3: what libwebsockets reads of a TLS record is less than the record', () => {
+  for (const size of [5000, 12000, 16000]) {
+    test(`a request and its ${size} bytes in one record arrive whole`, async () => {
+      const socket = tls.connect({ port: secure.port, rejectUnauthorized: false });
+      let text = '';
+      socket.on('data', (data) => { text += data.toString('latin1'); });
+      socket.write(`POST /http/echo ${HEAD}Content-Length: ${size}\r\n\r\n${'x'.repeat(size)}`);
+      await eventually(() => text.endsWith('x'.repeat(size)));
+      socket.destroy();
+    });
+  }
+});
+
 describe('rule 4: a request that waits for its answer', () => {
-  const patience = Number(process.env.PARLEY_PATIENCE ?? 1);
   for (const [what, disturb] of [
     ['whose client closes', (raw) => raw.socket.end()],
     ['whose client sends more', (raw) => raw.send(`GET /http/echo?q=next ${HEAD}\r\n`)],
     ['whose client sends nonsense', (raw) => raw.send('\0\0\0\0')],
   ]) {
-    test(`${what} uses no CPU`, async () => {
+    test(`${what} does not make the loop spin`, async () => {
       const raw = echo.connect().send(`GET /http/later?ms=1000 ${HEAD}\r\n`);
       await eventually(async () => (await echo.stats()).held > 1);
       disturb(raw);
       await sleep(50);
-      const before = (await echo.stats()).cpu;
+      const before = (await echo.stats()).turns;
       await sleep(600);
-      const used = (await echo.stats()).cpu - before;
-      assert(used < 150 * patience, `${used} ms of CPU`);
+      const turns = (await echo.stats()).turns - before;
+      assert(turns < 100, `${turns} turns`);
       raw.end();
     });
   }
@@ -433,7 +445,7 @@ describe('what was found to work: WebSockets', () => {
     let pongs = 0;
     socket.ws.on('pong', () => { pongs++; });
     for (let i = 0; i < 20; i++) {
-      socket.send('20 50000');
+      socket.send('20 20000');
       socket.ws.ping(String(i));
     }
     await eventually(() => socket.arrived.length === 400);

@@ -212,8 +212,8 @@ static int compose(struct echo *self)
         rc = engineio_new(&self->engine, self->transport, &engine, &engine_events, self);
     if (rc == 0)
         rc = socketio_new(&self->socketio, self->transport, &options, &socketio_events, self);
-    self->http.loop = uv_default_loop();
-    self->http.transport = self->transport;
+    if (rc == 0)
+        http_echo_init(&self->http, self->transport);
     return rc;
 }
 
