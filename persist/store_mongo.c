@@ -124,8 +124,11 @@ static int connect_to(struct store_mongo *self, const struct store_place *place)
     mongoc_init();
     mongo_log_to_ours();
     uri = mongoc_uri_new_with_error(place->uri, &error);
-    if (!uri)
-        return mongo_error(self, &error);
+    if (!uri) {
+        snprintf(self->base.why, sizeof self->base.why, "store/uri is no MongoDB URI (%.160s)",
+                 error.message);
+        return -EINVAL;
+    }
     set_defaults(uri);
     self->client = mongoc_client_new_from_uri_with_error(uri, &error);
     mongoc_uri_destroy(uri);

@@ -90,7 +90,7 @@ static void remove_dir(const char *path)
 
 static void drop_database(struct fixture *self)
 {
-    mongoc_client_t *client = mongoc_client_new(self->place.uri);
+    mongoc_client_t *client = mongoc_client_new(getenv("PARLEY_TEST_MONGODB_URI"));
     mongoc_database_t *database = mongoc_client_get_database(client, self->database);
 
     mongoc_database_drop(database, NULL);
