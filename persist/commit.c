@@ -15,14 +15,16 @@ static int read_events(struct commit *self, struct fence *fence, const struct ta
     while (wire_list_next(&list, &item)) {
         struct wire_append append;
         struct wire_event *event = &self->events[self->count];
-        unsigned partition;
+        int rc;
 
         if (wire_append_decode(item, &append) < 0 || wire_event_decode(append.event, event) < 0)
             return -EPROTO;
-        partition = id_partition(&event->conversation);
+        rc = fence_pass(fence, id_partition(&event->conversation), append.epoch);
+        if (rc < 0 && rc != -ESTALE)
+            return -EIO;
         self->verdicts[self->count++] = (struct wire_verdict){
             .seq = event->seq,
-            .answer = fence_pass(fence, partition, append.epoch) ? 0 : WIRE_ANSWER_FENCED,
+            .answer = rc == 0 ? 0 : WIRE_ANSWER_FENCED,
         };
     }
     self->bytes += task->body.len;
@@ -33,15 +35,17 @@ int commit_add(struct commit *self, struct fence *fence, struct task *task)
 {
     struct wire_batch batch;
     size_t first = self->count;
+    int rc;
 
     if (wire_batch_decode(task->body, &batch) < 0 || batch.events.count > STORE_APPEND_MAX)
         return -EPROTO;
     if (self->task_count == COMMIT_TASKS || self->count + batch.events.count > STORE_APPEND_MAX ||
         (self->bytes > 0 && self->bytes + task->body.len > COMMIT_BYTES))
         return -EAGAIN;
-    if (read_events(self, fence, task, batch.events) < 0) {
+    rc = read_events(self, fence, task, batch.events);
+    if (rc < 0) {
         self->count = first;
-        return -EPROTO;
+        return rc;
     }
     task_move(&self->tasks[self->task_count].task, task);
     self->tasks[self->task_count].first = first;

@@ -21,8 +21,8 @@ struct commit {
 };
 
 /* Takes the task, whose message it owns from now on. -EAGAIN: it does not fit beside the others:
- * write those first; -EPROTO: it is malformed or too large. Events of epochs that are over, or of
- * partitions that are not ours, get their verdict here. */
+ * write those first; -EPROTO: it is malformed or too large; -EIO: the store failed. Events of
+ * epochs that are over, or of partitions that are not ours, get their verdict here. */
 int commit_add(struct commit *self, struct fence *fence, struct task *task) MUST_CHECK;
 
 /* Writes what it holds: 0, and the verdicts are there, counted in report. */

@@ -5,18 +5,26 @@
 
 #define CLAIM_TRIES 20
 
-static bool raise_epoch(void *arg, const struct wire_holding *holding)
+static bool raise_claimed(void *arg, const struct wire_holding *holding)
 {
     struct fence *self = arg;
+    size_t p = holding->partition;
 
-    if (holding->partition < ID_PARTITIONS && holding->epoch > self->epochs[holding->partition])
-        self->epochs[holding->partition] = holding->epoch;
+    if (p < ID_PARTITIONS && holding->epoch > self->claimed[p])
+        self->claimed[p] = holding->epoch;
     return true;
 }
 
-int fence_load(struct fence *self, struct store *store)
+int fence_open(struct fence *self, struct store *store)
 {
-    return store->ops->holdings(store, WIRE_ROUTER, raise_epoch, self);
+    int rc;
+
+    self->store = store;
+    rc = store->ops->holdings(store, WIRE_ROUTER, raise_claimed, self);
+    for (size_t p = 0; p < ID_PARTITIONS && rc == 0; p++)
+        if (self->claimed[p] > self->epochs[p])
+            self->epochs[p] = self->claimed[p];
+    return rc;
 }
 
 bool fence_owns(const struct fence *self, const struct id *id)
@@ -24,13 +32,21 @@ bool fence_owns(const struct fence *self, const struct id *id)
     return self->partitions >> id_partition(id) & 1;
 }
 
-bool fence_pass(struct fence *self, unsigned partition, uint32_t epoch)
+int fence_pass(struct fence *self, unsigned partition, uint32_t epoch)
 {
+    int rc = 0;
+
     if (partition >= ID_PARTITIONS || !(self->partitions >> partition & 1) ||
         epoch < self->epochs[partition])
-        return false;
+        return -ESTALE;
+    if (epoch > self->claimed[partition])
+        rc = self->store->ops->holdings(self->store, WIRE_ROUTER, raise_claimed, self);
+    if (rc < 0)
+        return rc;
+    if (epoch > self->claimed[partition])
+        return -ESTALE;
     self->epochs[partition] = epoch;
-    return true;
+    return 0;
 }
 
 static bool keep_highest(void *arg, const struct wire_holding *holding)

@@ -14,17 +14,30 @@ struct id judge_key(const struct wire_event *event)
     return id_of_client(&nobody, text, 4 + sizeof event->seq);
 }
 
+static bool created_is_readable(struct wire_bytes bytes)
+{
+    struct wire_body_created body;
+    struct wire_member member;
+    struct wire_bytes item;
+
+    if (wire_body_created_decode(bytes, &body) < 0 ||
+        (body.kind != WIRE_DIRECT && body.kind != WIRE_GROUP))
+        return false;
+    while (wire_list_next(&body.members, &item))
+        if (wire_member_decode(item, &member) < 0)
+            return false;
+    return true;
+}
+
 static bool body_is_readable(const struct wire_event *event)
 {
     struct wire_body_message message;
-    struct wire_body_created created;
     struct wire_body_updated updated;
     struct wire_body_member member;
 
     switch (event->kind) {
     case WIRE_KIND_CONVERSATION_CREATED:
-        return wire_body_created_decode(event->body, &created) == 0 &&
-               (created.kind == WIRE_DIRECT || created.kind == WIRE_GROUP);
+        return created_is_readable(event->body);
     case WIRE_KIND_CONVERSATION_UPDATED:
         return wire_body_updated_decode(event->body, &updated) == 0;
     case WIRE_KIND_MEMBER_ADDED:

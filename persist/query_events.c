@@ -6,6 +6,8 @@
 #include "persist/query.h"
 
 #define RECENTS 64
+#define HEADS_MAX 100000 /* conversations of one question */
+#define LOAD_USERS_MAX 10000
 #define LIST_MAX (6u << 20)
 
 uint32_t query_limit(uint32_t asked, uint32_t most)
@@ -73,13 +75,15 @@ int query_events(struct store *store, const struct wire_events *ask, struct buf 
 
 int query_heads(struct store *store, const struct wire_heads *ask, struct buf *out)
 {
-    AUTO(buf_done) struct buf list;
+    AUTO(buf_done) struct buf list = {0};
     struct wire_list conversations = ask->conversations;
     struct wire_heads_reply reply = {.status = WIRE_OK};
     struct wire_bytes bytes;
     struct wire_item item;
     uint32_t count = 0;
 
+    if (conversations.count > HEADS_MAX)
+        return -EPROTO;
     buf_init(&list, LIST_MAX);
     while (wire_list_next(&conversations, &bytes)) {
         struct store_head head = {0};
@@ -158,6 +162,8 @@ int query_load(struct store *store, const struct wire_load *ask, struct buf *out
     struct wire_loaded reply = {.status = WIRE_OK};
     int rc;
 
+    if (ask->users.count > LOAD_USERS_MAX)
+        return -EPROTO;
     buf_init(&recents.list, LIST_MAX);
     buf_init(&members.list, LIST_MAX);
     rc = gather_state(store, ask, &head, &recents, &members);

@@ -121,10 +121,12 @@ static int on_announce(struct request_desk *desk, const struct wire_head *head,
     if (wire_announce_decode(body, &announce) < 0)
         return -EPROTO;
     while (wire_list_next(&announce.holdings, &item)) {
-        if (wire_holding_decode(item, &holding) < 0)
-            return -EPROTO;
-        if (!fence_pass(desk->fence, holding.partition, holding.epoch))
-            return -ESTALE;
+        int rc = wire_holding_decode(item, &holding);
+
+        if (rc == 0)
+            rc = fence_pass(desk->fence, holding.partition, holding.epoch);
+        if (rc < 0)
+            return rc;
     }
     wire_announced_encode(out, &reply);
     return 0;
@@ -136,11 +138,14 @@ static int on_load(struct request_desk *desk, const struct wire_head *head, stru
 {
     struct wire_load ask;
 
-    if (wire_load_decode(body, &ask) < 0)
-        return -EPROTO;
-    if (!fence_owns(desk->fence, &ask.conversation) ||
-        (head->epoch && !fence_pass(desk->fence, id_partition(&ask.conversation), head->epoch)))
-        return -ESTALE;
+    int rc = wire_load_decode(body, &ask);
+
+    if (rc == 0 && !fence_owns(desk->fence, &ask.conversation))
+        rc = -ESTALE;
+    if (rc == 0 && head->epoch)
+        rc = fence_pass(desk->fence, id_partition(&ask.conversation), head->epoch);
+    if (rc < 0)
+        return rc;
     return query_load(desk->store, &ask, out);
 }
 

@@ -4,7 +4,7 @@
 #include "persist/leases.h"
 #include "persist/query.h"
 
-#define REQUEST_REPLY_MAX WIRE_FRAME_MAX
+#define REQUEST_REPLY_MAX (WIRE_FRAME_MAX - WIRE_HEAD_BYTES) /* bytes of a reply's body */
 
 struct request_desk {
     struct store *store;

@@ -3,9 +3,12 @@
 #include "persist/store_sqlite.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 
@@ -225,6 +228,23 @@ static int view(struct store *base, bool begin)
 
 /* ---- opening ---- */
 
+/* One writer per file: what it remembers would be wrong beside another one. The lock ends with the
+ * process, however that ends. */
+static int lock_file(struct store_sqlite *self, const char *path)
+{
+    AUTO(buf_done) struct buf name;
+
+    buf_init(&name, 8192);
+    buf_printf(&name, "%s-lock", path);
+    buf_put(&name, "", 1);
+    self->lock = open((const char *)name.data, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+    if (self->lock < 0 || flock(self->lock, LOCK_EX | LOCK_NB) == 0)
+        return 0; /* where no file can be made SQLite says it better */
+    snprintf(self->base.why, sizeof self->base.why,
+             "another parley-persist has the SQLite database open");
+    return -EAGAIN;
+}
+
 static int run_text(struct store_sqlite *self, const char *text)
 {
     int code = sqlite3_exec(self->db, text, NULL, NULL, NULL);
@@ -324,6 +344,8 @@ static void close_store(struct store **base)
     for (size_t i = 0; i < SQL_COUNT; i++)
         sqlite3_finalize(self->statements[i]);
     sqlite3_close(self->db);
+    if (self->lock >= 0)
+        close(self->lock);
     states_free(&self->states);
     buf_done(&self->title);
     free(self);
@@ -339,12 +361,14 @@ static int open_store(struct store **ret, const struct store_place *place, char 
     int code, rc;
 
     self->base.ops = &store_sqlite;
+    self->lock = -1;
     states_new(&self->states, STATES_MOST);
     buf_init(&self->title, TITLE_MAX);
-    code = sqlite3_open_v2(place->path, &self->db, flags, NULL);
-    if (!self->db)
-        return -ENOMEM;
-    rc = code == SQLITE_OK ? set_up(self, place->writer) : sqlite_error(self, code);
+    rc = place->writer ? lock_file(self, place->path) : 0;
+    if (rc == 0) {
+        code = sqlite3_open_v2(place->path, &self->db, flags, NULL);
+        rc = code == SQLITE_OK ? set_up(self, place->writer) : sqlite_error(self, code);
+    }
     if (rc < 0) {
         *ret_why = base_alloc(1, sizeof self->base.why + strlen(place->path) + 32);
         sprintf(*ret_why, "%s [store/path %s]", self->base.why, place->path);

@@ -17,6 +17,7 @@ enum sqlite_sql {
 struct store_sqlite {
     struct store base;
     sqlite3 *db;
+    int lock;                            /* the writer's: a file beside the database; -1: none */
     sqlite3_stmt *statements[SQL_COUNT]; /* prepared at first use */
     struct states *states;               /* rows and kinds of conversations */
     struct buf title;                    /* the one handed out last */

@@ -21,7 +21,7 @@ struct worker {
     struct leases *leases;
     struct commit *commit; /* the writer's */
     uint64_t reopen_ms;
-    uint64_t expired;
+    uint64_t expired, told_writes;
     char why[320];
     struct buf body, list, frame;
 };
@@ -37,9 +37,19 @@ static void report_state(struct worker *self, struct task_report *report)
         report->writes = self->store->writes;
         report->unsafe_writes = self->store->unsafe_writes;
         report->settled = self->store->settled;
+        self->told_writes = self->store->writes;
     }
     snprintf(report->why, sizeof report->why, "%s", self->why);
     task_send_report(self->pipe, report);
+}
+
+/* What is written outside of batches is counted too. */
+static void report_writes(struct worker *self)
+{
+    struct task_report report = {0};
+
+    if (self->store->writes != self->told_writes)
+        report_state(self, &report);
 }
 
 static void close_store(struct worker *self)
@@ -55,7 +65,7 @@ static void open_store(struct worker *self)
     int rc = self->start->ops->open(&self->store, &self->start->place, &why);
 
     if (rc == 0 && self->start->place.writer)
-        rc = fence_load(&self->fence, self->store);
+        rc = fence_open(&self->fence, self->store);
     if (rc < 0) {
         snprintf(self->why, sizeof self->why, "%s",
                  why           ? why
@@ -98,8 +108,7 @@ static void send_reply(struct worker *self, const struct task *task, uint8_t rep
     buf_clear(&self->frame);
     wire_head_encode(&self->frame, &head);
     buf_put(&self->frame, self->body.data, self->body.len);
-    if (!self->frame.over)
-        task_reply(self->pipe, &task->peer, &self->frame);
+    task_reply(self->pipe, &task->peer, &self->frame);
 }
 
 static void refuse(struct worker *self, const struct task *task, const struct request *request,
@@ -113,7 +122,16 @@ static void refuse(struct worker *self, const struct task *task, const struct re
 
 static enum wire_result result_of(int rc)
 {
-    return rc == -EPROTO ? WIRE_INVALID : rc == -ESTALE ? WIRE_FENCED : WIRE_UNAVAILABLE;
+    switch (rc) {
+    case -EPROTO:
+        return WIRE_INVALID;
+    case -ESTALE:
+        return WIRE_FENCED;
+    case -EMSGSIZE:
+        return WIRE_TOO_LARGE;
+    default:
+        return WIRE_UNAVAILABLE;
+    }
 }
 
 /* ---- batches ---- */
@@ -157,6 +175,8 @@ static void take_batch(struct worker *self, struct task *task, const struct requ
     }
     if (rc == 0)
         return; /* the group has the task now */
+    if (rc == -EIO)
+        store_failed(self, rc, "claims");
     refuse(self, task, request, rc == -EPROTO ? WIRE_INVALID : WIRE_UNAVAILABLE);
     task_done(task);
 }
@@ -187,13 +207,16 @@ static void answer(struct worker *self, const struct task *task, const struct re
     buf_clear(&self->body);
     if (self->store)
         rc = ask_store(self, request, task);
-    if (rc == 0 && !self->body.over) {
+    if (rc == 0 && self->body.over)
+        rc = -EMSGSIZE;
+    if (rc == 0) {
         send_reply(self, task, request->reply);
+        report_writes(self);
         return;
     }
-    if (rc < 0 && result_of(rc) == WIRE_UNAVAILABLE && self->store)
+    if (result_of(rc) == WIRE_UNAVAILABLE && self->store)
         store_failed(self, rc, wire_type_name(task->head.type));
-    refuse(self, task, request, rc < 0 ? result_of(rc) : WIRE_TOO_LARGE);
+    refuse(self, task, request, result_of(rc));
 }
 
 static void take(struct worker *self, struct task *task)
@@ -206,10 +229,12 @@ static void take(struct worker *self, struct task *task)
     }
     if (self->commit)
         write_commit(self); /* what came before it is to be seen by it */
-    if (task->head.deadline_ms && task->head.deadline_ms < clock_wall_ms())
+    if (request && task->head.deadline_ms && task->head.deadline_ms < clock_wall_ms()) {
         self->expired++;
-    else if (request)
+        refuse(self, task, request, WIRE_UNAVAILABLE);
+    } else if (request) {
         answer(self, task, request);
+    }
     task_done(task);
 }
 

@@ -57,6 +57,17 @@ static void another_programs_database_is_left_alone(void **state)
     assert_non_null(strstr(why, "another program"));
 }
 
+static void a_second_writer_is_told_of_the_first(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    char why[400];
+
+    assert_int_equal(try_open(self, why), -EAGAIN);
+    assert_non_null(strstr(why, "another parley-persist"));
+    self->store->ops->close(&self->store);
+    assert_int_equal(try_open(self, why), 0);
+}
+
 static void a_folder_that_is_not_there_is_named(void **state)
 {
     struct fixture *self = fixture_of(state);
@@ -128,7 +139,7 @@ static int fill_the_disk(struct fixture *self)
     int rc;
 
     signal(SIGXFSZ, SIG_IGN);
-    fixture_reopen(self);
+    self->store = fixture_open(self);
     setrlimit(RLIMIT_FSIZE, &limit);
     while (append_large(self, seq, &rc) == WIRE_ANSWER_STORED && rc == 0)
         seq++;
@@ -152,6 +163,7 @@ static void a_full_disk_loses_nothing_that_was_acknowledged(void **state)
     struct fixture *self = fixture_of(state);
 
     fixture_conversation(self, 1, 1);
+    self->store->ops->close(&self->store);
     assert_int_equal(in_child(fill_the_disk, self, false), 0);
 }
 
@@ -161,7 +173,7 @@ static int acknowledge_to = -1;
 
 static int append_for_ever(struct fixture *self)
 {
-    fixture_reopen(self);
+    self->store = fixture_open(self);
     for (uint64_t seq = 2;; seq++) {
         int rc;
 
@@ -189,6 +201,7 @@ static void what_was_acknowledged_outlives_a_kill(void **state)
     pid_t pid;
 
     fixture_conversation(self, 1, 1);
+    self->store->ops->close(&self->store);
     assert_int_equal(pipe(ends), 0);
     acknowledge_to = ends[1];
     pid = fork();
@@ -202,7 +215,7 @@ static void what_was_acknowledged_outlives_a_kill(void **state)
         acknowledged = seq;
     waitpid(pid, NULL, 0);
     close(ends[0]);
-    fixture_reopen(self);
+    self->store = fixture_open(self);
     assert_int_equal(self->store->ops->events(self->store, &range, count_event, &last), 0);
     assert_true(acknowledged >= 50);
     assert_true(last >= acknowledged);
@@ -262,6 +275,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         ON_SQLITE(a_newer_schema_is_refused_with_a_clear_sentence),
         ON_SQLITE(another_programs_database_is_left_alone),
+        ON_SQLITE(a_second_writer_is_told_of_the_first),
         ON_SQLITE(a_folder_that_is_not_there_is_named),
         ON_SQLITE(a_read_only_file_is_refused_with_a_clear_sentence),
         ON_SQLITE(a_full_disk_loses_nothing_that_was_acknowledged),

@@ -526,9 +526,11 @@ static bool take_holding(void *arg, const struct wire_holding *holding)
 static void an_epoch_is_claimed_once(void **state)
 {
     struct fixture *self = fixture_of(state);
-    struct store *other = fixture_open(self);
     unsigned won[2] = {0};
+    struct store *other;
 
+    self->place.writer = false; /* a second writer is none of SQLite's */
+    other = fixture_open(self);
     for (uint32_t epoch = 1; epoch <= 20; epoch++)
         for (size_t i = 0; i < 2; i++) {
             struct store *store = (epoch + i) % 2 ? self->store : other;
