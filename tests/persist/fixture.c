@@ -88,7 +88,7 @@ static void remove_dir(const char *path)
     rmdir(path);
 }
 
-static void drop_database(struct fixture *self)
+void fixture_drop(struct fixture *self)
 {
     mongoc_client_t *client = mongoc_client_new(getenv("PARLEY_TEST_MONGODB_URI"));
     mongoc_database_t *database = mongoc_client_get_database(client, self->database);
@@ -105,7 +105,7 @@ int fixture_done(void **state)
     if (self->store)
         self->store->ops->close(&self->store);
     if (self->database[0])
-        drop_database(self);
+        fixture_drop(self);
     if (self->dir[0]) {
         remove_dir(self->dir);
         free((void *)(uintptr_t)self->place.path);

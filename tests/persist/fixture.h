@@ -19,6 +19,7 @@ struct fixture {
 int fixture_sqlite(void **state);
 int fixture_mongodb(void **state);
 int fixture_done(void **state);
+void fixture_drop(struct fixture *self); /* the MongoDB database alone */
 
 /* Called first in every test: skips it where there is no store. */
 struct fixture *fixture_of(void **state);

@@ -2,6 +2,7 @@
  * says when its store is away. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,7 +18,10 @@ struct daemon {
     char dir[64];
     char config[100];
     pid_t pid;
-    zsock_t *sock;
+    struct rlimit file_size; /* of the daemon, when rlim_max is set */
+    uint8_t durability;
+    bool skip;
+    zsock_t *sock, *control;
     uint64_t trace;
     struct bus_frame reply;
     bool has_reply;
@@ -34,6 +38,9 @@ static void start(struct daemon *self)
         int fd = open(log, O_WRONLY | O_CREAT | O_APPEND, 0600);
 
         dup2(fd, 2);
+        signal(SIGXFSZ, SIG_IGN);
+        if (self->file_size.rlim_max)
+            setrlimit(RLIMIT_FSIZE, &self->file_size);
         execl(PARLEY_PERSIST, PARLEY_PERSIST, "-c", self->config, (char *)NULL);
         _exit(127);
     }
@@ -122,25 +129,67 @@ static void write_config(struct daemon *self, const char *more)
     fclose(file);
 }
 
+static zsock_t *connect_to(const struct daemon *self, const char *channel)
+{
+    char endpoint[200];
+    struct bus_options options = {
+        .type = ZMQ_DEALER, .endpoint = endpoint, .high_water = 1000, .identity = "test#1"};
+    zsock_t *sock = NULL;
+
+    snprintf(endpoint, sizeof endpoint, "ipc://%s/run/persist-%s", self->dir, channel);
+    assert_int_equal(bus_open(&sock, &options), 0);
+    return sock;
+}
+
 static int set_up(void **state)
 {
     struct daemon *self = NEW(struct daemon);
-    char endpoint[200], run[100];
-    struct bus_options options = {
-        .type = ZMQ_DEALER, .endpoint = endpoint, .high_water = 100, .identity = "test#1"};
+    char run[100];
 
     *state = self;
     strcpy(self->dir, "/tmp/parley-persist-XXXXXX");
     assert_non_null(mkdtemp(self->dir));
     snprintf(self->config, sizeof self->config, "%s/parley.cfg", self->dir);
     snprintf(run, sizeof run, "%s/run", self->dir);
-    snprintf(endpoint, sizeof endpoint, "ipc://%s/persist-requests", run);
     assert_int_equal(mkdir(run, 0700), 0);
     write_config(self, "");
+    self->durability = WIRE_DURABILITY_FSYNC;
     buf_init(&self->frame, 1 << 20);
     buf_init(&self->list, 1 << 20);
-    assert_int_equal(bus_open(&self->sock, &options), 0);
+    self->sock = connect_to(self, "requests");
+    self->control = connect_to(self, "control");
     return 0;
+}
+
+static int set_up_mongodb(void **state)
+{
+    const char *uri = getenv("PARLEY_TEST_MONGODB_URI");
+    struct daemon *self;
+    char more[600];
+
+    set_up(state);
+    self = *state;
+    self->skip = !uri || !uri[0];
+    self->durability = WIRE_DURABILITY_MAJORITY;
+    self->events.place.uri = self->skip ? NULL : uri;
+    snprintf(self->events.database, sizeof self->events.database, "parley_test_%s",
+             strrchr(self->dir, '-') + 1);
+    snprintf(more, sizeof more,
+             "store\n    kind = \"mongodb\"\n    uri = \"%s\"\n    database = \"%s\"\n",
+             self->skip ? "" : uri, self->events.database);
+    write_config(self, more);
+    return 0;
+}
+
+static struct daemon *daemon_of(void **state)
+{
+    struct daemon *self = *state;
+
+    if (self->skip) {
+        print_message("skipped: PARLEY_TEST_MONGODB_URI names no MongoDB server\n");
+        skip();
+    }
+    return self;
 }
 
 static int tear_down(void **state)
@@ -150,6 +199,9 @@ static int tear_down(void **state)
 
     drop_reply(self);
     zsock_destroy(&self->sock);
+    zsock_destroy(&self->control);
+    if (self->events.place.uri)
+        fixture_drop(&self->events);
     buf_done(&self->frame);
     buf_done(&self->list);
     snprintf(command, sizeof command, "rm -rf %s", self->dir);
@@ -185,7 +237,7 @@ static uint32_t claim(struct daemon *self, const char *holder)
     assert_int_equal(
         wire_announced_decode(ask(self, WIRE_TYPE_ANNOUNCE, wire_buf(&body)), &announced), 0);
     assert_int_equal(announced.status, WIRE_OK);
-    assert_int_equal(announced.durability, WIRE_DURABILITY_FSYNC);
+    assert_int_equal(announced.durability, self->durability);
     assert_true(wire_list_next(&announce.holdings, &item));
     assert_int_equal(wire_holding_decode(item, &holding), 0);
     buf_done(&body);
@@ -262,7 +314,7 @@ static uint64_t head_of(struct daemon *self, unsigned conversation)
 
 static void a_batch_is_stored_and_outlives_a_kill(void **state)
 {
-    struct daemon *self = *state;
+    struct daemon *self = daemon_of(state);
     struct wire_event created = fixture_created(&self->events, 1, 1, 1);
     struct wire_event message = fixture_message(&self->events, 1, 2, 1, "a", "hello");
     uint32_t epoch;
@@ -281,7 +333,7 @@ static void a_batch_is_stored_and_outlives_a_kill(void **state)
 
 static void a_new_router_fences_the_old_one_for_ever(void **state)
 {
-    struct daemon *self = *state;
+    struct daemon *self = daemon_of(state);
     struct wire_event created = fixture_created(&self->events, 1, 1, 1);
     uint32_t old_epoch, new_epoch;
 
@@ -301,7 +353,7 @@ static void a_new_router_fences_the_old_one_for_ever(void **state)
 
 static void garbage_is_refused_and_costs_nothing_else(void **state)
 {
-    struct daemon *self = *state;
+    struct daemon *self = daemon_of(state);
     struct wire_event created = fixture_created(&self->events, 1, 1, 1);
     struct wire_batch_answer answer;
     uint8_t garbage[64];
@@ -335,6 +387,117 @@ static const char *trouble(struct daemon *self)
     return text;
 }
 
+/* ---- what it says of itself ---- */
+
+struct status {
+    char health[500];
+    bool ready;
+    uint64_t counter; /* the one asked for */
+};
+
+static struct status status_ask(struct daemon *self, const char *counter)
+{
+    struct wire_head head = {.type = WIRE_TYPE_STATUS, .trace = ++self->trace};
+    zmq_pollitem_t item = {.socket = zsock_resolve(self->control), .events = ZMQ_POLLIN};
+    uint64_t end_ms = clock_monotonic_ms() + DEADLINE_MS;
+    struct status status = {.health = "no answer"};
+    struct wire_status_is said;
+    struct wire_counter one;
+    struct wire_bytes bytes;
+    struct bus_frame frame;
+
+    buf_clear(&self->frame);
+    wire_head_encode(&self->frame, &head);
+    assert_int_equal(bus_send(self->control, &self->frame), 0);
+    do
+        zmq_poll(&item, 1, 50);
+    while (bus_recv(self->control, &frame) != 1 && clock_monotonic_ms() < end_ms);
+    assert_int_equal(wire_status_is_decode(frame.body, &said), 0);
+    snprintf(status.health, sizeof status.health, "%.*s", (int)said.health.len,
+             said.health.len ? (const char *)said.health.data : "");
+    status.ready = said.ready;
+    while (wire_list_next(&said.counters, &bytes))
+        if (wire_counter_decode(bytes, &one) == 0 && wire_bytes_equal(one.name, wire_text(counter)))
+            status.counter = one.value;
+    bus_frame_done(&frame);
+    return status;
+}
+
+static void wait_for_health(struct daemon *self, bool ready, const char *text)
+{
+    uint64_t end_ms = clock_monotonic_ms() + DEADLINE_MS;
+    struct status status = status_ask(self, "");
+
+    while ((status.ready != ready || !strstr(status.health, text)) &&
+           clock_monotonic_ms() < end_ms) {
+        zclock_sleep(20); /* and ask again, until the deadline */
+        status = status_ask(self, "");
+    }
+    if (status.ready != ready || !strstr(status.health, text))
+        fail_msg("ready %d, health \"%s\", not \"%s\"", status.ready, status.health, text);
+}
+
+static void counters_tell_what_happened(void **state)
+{
+    struct daemon *self = daemon_of(state);
+    struct wire_event created = fixture_created(&self->events, 1, 1, 1);
+    struct wire_event message = fixture_message(&self->events, 1, 2, 1, "a", "hello");
+    uint32_t epoch;
+
+    start(self);
+    epoch = claim(self, "router");
+    assert_int_equal(append(self, epoch, &created), WIRE_ANSWER_STORED);
+    assert_int_equal(append(self, epoch, &message), WIRE_ANSWER_STORED);
+    assert_int_equal(append(self, epoch, &message), WIRE_ANSWER_SAME);
+    message.seq = 3;
+    assert_int_equal(append(self, epoch, &message), WIRE_ANSWER_DUPLICATE_OF);
+    message.seq = 9;
+    assert_int_equal(append(self, epoch, &message), WIRE_ANSWER_GAP);
+    assert_int_equal(append(self, epoch - 1, &message), WIRE_ANSWER_FENCED);
+    assert_int_equal(append(self, epoch + 1, &message), WIRE_ANSWER_FENCED); /* nobody's */
+    assert_int_equal(status_ask(self, "batches").counter, 7);
+    assert_int_equal(status_ask(self, "stored").counter, 2);
+    assert_int_equal(status_ask(self, "same").counter, 1);
+    assert_int_equal(status_ask(self, "duplicates").counter, 1);
+    assert_int_equal(status_ask(self, "voids").counter, 1);
+    assert_int_equal(status_ask(self, "gaps").counter, 1);
+    assert_int_equal(status_ask(self, "fenced").counter, 2);
+    assert_int_equal(status_ask(self, "commit_count").counter, 7);
+    assert_int_equal(status_ask(self, "queue").counter, 0);
+    assert_int_equal(status_ask(self, "mongo_unsafe_writes").counter, 0);
+    wait_for_health(self, true, "");
+    stop(self, SIGTERM);
+}
+
+static void a_full_disk_is_named_and_when_there_is_room_it_goes_on(void **state)
+{
+    struct daemon *self = daemon_of(state);
+    struct wire_event event = fixture_created(&self->events, 1, 1, 1);
+    struct rlimit no_limit = {RLIM_INFINITY, RLIM_INFINITY};
+    uint64_t end_ms = clock_monotonic_ms() + DEADLINE_MS;
+    char text[20001], client_id[20];
+    uint64_t seq = 1;
+    uint32_t epoch;
+
+    memset(text, 'x', 20000);
+    text[20000] = '\0';
+    self->file_size = (struct rlimit){1 << 20, RLIM_INFINITY};
+    start(self);
+    epoch = claim(self, "router");
+    while (append(self, epoch, &event) == WIRE_ANSWER_STORED) {
+        snprintf(client_id, sizeof client_id, "%u", (unsigned)++seq);
+        event = fixture_message(&self->events, 1, seq, 1, client_id, text);
+    }
+    assert_true(seq > 2);
+    wait_for_health(self, false, "the disk is full");
+    assert_int_equal(prlimit(self->pid, RLIMIT_FSIZE, &no_limit, NULL), 0);
+    wait_for_health(self, true, "");
+    while (append(self, epoch, &event) != WIRE_ANSWER_STORED)
+        assert_true(clock_monotonic_ms() < end_ms);
+    assert_int_equal(head_of(self, 1), seq);
+    stop(self, SIGTERM);
+}
+
 static void a_file_that_is_no_database_is_named_and_then_replaced(void **state)
 {
     struct daemon *self = *state;
@@ -350,6 +513,7 @@ static void a_file_that_is_no_database_is_named_and_then_replaced(void **state)
     start(self);
     while (!strstr(trouble(self), "no SQLite database") && clock_monotonic_ms() < end_ms)
         zclock_sleep(20) /* and ask again, until the deadline */;
+    wait_for_health(self, false, "no SQLite database");
     assert_int_equal(unlink(path), 0);
     assert_int_equal(claim(self, "router"), 1);
     stop(self, SIGTERM);
@@ -357,14 +521,24 @@ static void a_file_that_is_no_database_is_named_and_then_replaced(void **state)
 
 int main(void)
 {
+#define ON_SQLITE(test)                                 \
+    {                                                   \
+        "sqlite: " #test, test, set_up, tear_down, NULL \
+    }
+#define ON_MONGODB(test)                                         \
+    {                                                            \
+        "mongodb: " #test, test, set_up_mongodb, tear_down, NULL \
+    }
     static const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(a_batch_is_stored_and_outlives_a_kill, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(a_new_router_fences_the_old_one_for_ever, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(garbage_is_refused_and_costs_nothing_else, set_up,
-                                        tear_down),
-        cmocka_unit_test_setup_teardown(a_file_that_is_no_database_is_named_and_then_replaced,
-                                        set_up, tear_down),
+        ON_SQLITE(a_batch_is_stored_and_outlives_a_kill),
+        ON_MONGODB(a_batch_is_stored_and_outlives_a_kill),
+        ON_SQLITE(a_new_router_fences_the_old_one_for_ever),
+        ON_MONGODB(a_new_router_fences_the_old_one_for_ever),
+        ON_SQLITE(garbage_is_refused_and_costs_nothing_else),
+        ON_SQLITE(counters_tell_what_happened),
+        ON_MONGODB(counters_tell_what_happened),
+        ON_SQLITE(a_full_disk_is_named_and_when_there_is_room_it_goes_on),
+        ON_SQLITE(a_file_that_is_no_database_is_named_and_then_replaced),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
