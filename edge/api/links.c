@@ -12,14 +12,14 @@
 #include "base/log.h"
 
 #define ALIVE_MS 250
-#define SILENT_MS 2000 /* a router heard nothing of for so long is in trouble */
+#define SILENT_MS 2000 /* a router heard nothing of for so long gets nothing, either */
 #define NOBODY (-1)
 
 struct link {
     struct links *links;
     char name[TOPOLOGY_NAME_MAX + 1];
     struct pipe *intake, *stream;
-    bool welcomed;
+    bool welcomed, silent;
     uint64_t boot;     /* of the router whose stream this is */
     uint64_t received; /* its last number */
     uint64_t heard_ms, alive_ms;
@@ -36,6 +36,7 @@ struct links {
     void *arg;
     struct link *all[LINKS_MAX];
     struct route routes[ID_PARTITIONS];
+    uint64_t moved; /* partitions whose new router could not be told of them yet */
     struct buf frame, body;
     char trouble[128];
     uint64_t *holes;
@@ -110,6 +111,7 @@ static uint64_t learn(struct links *self, struct wire_list holdings, const char 
 
 static void repair(struct links *self, uint64_t partitions)
 {
+    self->moved &= ~partitions;
     if (partitions)
         self->ops->repair(self->arg, partitions);
 }
@@ -152,12 +154,22 @@ static void on_heartbeat(struct link *link, const struct bus_frame *frame)
         count(link, heartbeat.sent, heartbeat.sent == link->received);
 }
 
+static void hear(struct link *link)
+{
+    link->heard_ms = clock_monotonic_ms();
+    if (!link->silent)
+        return;
+    link->silent = false;
+    if (link->welcomed)
+        repair(link->links, partitions_of(link->links, link) & link->links->moved);
+}
+
 static void on_stream(void *arg, const struct bus_frame *frame)
 {
     struct link *link = arg;
     struct links *self = link->links;
 
-    link->heard_ms = clock_monotonic_ms();
+    hear(link);
     if (frame->head.type == WIRE_TYPE_HEARTBEAT) {
         on_heartbeat(link, frame);
         return;
@@ -257,13 +269,14 @@ static void leave_idle(struct links *self)
 
 void links_learn(struct links *self, struct wire_list holdings)
 {
-    uint64_t moved = learn(self, holdings, NULL);
+    uint64_t ready = 0;
 
+    self->moved |= learn(self, holdings, NULL);
     leave_idle(self);
     for (unsigned p = 0; p < ID_PARTITIONS; p++)
-        if (links_router(self, p) < 0)
-            moved &= ~(1ull << p); /* to be repaired when its router welcomes us */
-    repair(self, moved);
+        if (links_router(self, p) >= 0)
+            ready |= 1ull << p;
+    repair(self, self->moved & ready); /* the others when their router is heard */
 }
 
 /* ---- use ---- */
@@ -272,7 +285,7 @@ int links_router(const struct links *self, unsigned partition)
 {
     int link = self->routes[partition].link;
 
-    return link != NOBODY && self->all[link]->welcomed ? link : -1;
+    return link != NOBODY && self->all[link]->welcomed && !self->all[link]->silent ? link : -1;
 }
 
 uint32_t links_epoch(const struct links *self, unsigned partition)
@@ -303,14 +316,12 @@ int links_say(struct links *self, unsigned partition, const struct buf *frame)
 
 const char *links_trouble(struct links *self)
 {
-    uint64_t now = clock_monotonic_ms();
-
     for (unsigned p = 0; p < ID_PARTITIONS; p++) {
         struct link *link = link_of(self, p);
 
         if (!link)
             snprintf(self->trouble, sizeof self->trouble, "no router holds partition %u", p);
-        else if (!link->welcomed || link->heard_ms + SILENT_MS < now)
+        else if (!link->welcomed || link->silent)
             snprintf(self->trouble, sizeof self->trouble, "%s does not answer", link->name);
         else
             continue;
@@ -323,7 +334,13 @@ void links_tick(struct links *self)
 {
     uint64_t now = clock_monotonic_ms();
 
-    for (size_t i = 0; i < LINKS_MAX; i++)
-        if (self->all[i] && self->all[i]->alive_ms <= now)
-            say_alive(self, self->all[i], now);
+    for (size_t i = 0; i < LINKS_MAX; i++) {
+        struct link *link = self->all[i];
+
+        if (!link)
+            continue;
+        link->silent = link->heard_ms + SILENT_MS < now;
+        if (link->alive_ms <= now)
+            say_alive(self, link, now);
+    }
 }

@@ -25,8 +25,8 @@ void links_free(struct links **self);
  * nothing any more are left. */
 void links_learn(struct links *self, struct wire_list holdings);
 
-/* Which router takes frames of this partition now (0 … LINKS_MAX−1), or −1: none that welcomed us.
- */
+/* Which router takes frames of this partition now (0 … LINKS_MAX−1), or −1: none that welcomed us
+ * and is heard. */
 int links_router(const struct links *self, unsigned partition);
 /* 0 while nobody holds it. */
 uint32_t links_epoch(const struct links *self, unsigned partition);

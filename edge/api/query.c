@@ -11,7 +11,7 @@
 
 #define POLL_MS 500
 #define READ_MS 3000
-#define SILENT_MS 2500  /* so long without a good answer to the poll is trouble */
+#define SILENT_MS 2500  /* so long without an answer to the poll is trouble */
 #define SUSPECT_MS 500  /* so long a restarted worker has for questions to the one before */
 #define SLOT_BITS 16    /* of a trace; above: which turn it is */
 #define TROUBLE_MAX 300 /* bytes */
@@ -29,7 +29,7 @@ struct worker {
     struct query *query;
     struct pipe *pipe;
     uint64_t boot;
-    uint64_t well_ms;       /* when it last answered the poll well */
+    uint64_t heard_ms;      /* when it last answered the poll; 0: never yet */
     uint64_t suspect_trace; /* those asked before were asked of its predecessor */
     uint64_t suspect_ms;    /* when they are given up; 0: none are */
     bool polled;            /* an answer to the poll is due */
@@ -240,19 +240,16 @@ static void on_poll_reply(void *arg, const struct wire_bytes *reply)
     struct wire_holders_reply holders;
 
     worker->polled = false;
-    if (!reply || wire_holders_reply_decode(*reply, &holders) < 0) {
-        snprintf(worker->trouble, sizeof worker->trouble, "%s does not answer", name);
-        return;
-    }
+    if (!reply || wire_holders_reply_decode(*reply, &holders) < 0)
+        return; /* note_silence says so, when it goes on */
+    worker->heard_ms = clock_monotonic_ms();
     if (holders.status != WIRE_OK) {
         snprintf(worker->trouble, sizeof worker->trouble, "%s: %.*s", name,
                  (int)(holders.detail.len < TROUBLE_MAX ? holders.detail.len : TROUBLE_MAX),
                  holders.detail.len ? (const char *)holders.detail.data : "");
-        worker->well_ms = 0;
         return;
     }
     worker->trouble[0] = '\0';
-    worker->well_ms = clock_monotonic_ms();
     if (self->on_holders)
         self->on_holders(self->on_holders_arg, holders.holdings);
 }
@@ -275,16 +272,9 @@ static void poll_workers(struct query *self, uint64_t now)
 
 const char *query_trouble(const struct query *self)
 {
-    uint64_t now = clock_monotonic_ms();
-
-    for (size_t i = 0; i < self->pipes->topology->worker_count; i++) {
-        const struct worker *worker = &self->workers[i];
-
-        if (worker->trouble[0])
-            return worker->trouble;
-        if (worker->well_ms + SILENT_MS < now)
-            return "a persist worker does not answer";
-    }
+    for (size_t i = 0; i < self->pipes->topology->worker_count; i++)
+        if (self->workers[i].trouble[0])
+            return self->workers[i].trouble;
     return NULL;
 }
 
@@ -315,9 +305,21 @@ static void give_up_suspects(struct query *self, struct worker *worker)
     }
 }
 
+static void note_silence(struct query *self, size_t at, uint64_t now)
+{
+    struct worker *worker = &self->workers[at];
+
+    if (worker->heard_ms && worker->heard_ms + SILENT_MS < now)
+        snprintf(worker->trouble, sizeof worker->trouble, "%s does not answer",
+                 self->pipes->topology->workers[at].name);
+}
+
 void query_tick(struct query *self)
 {
     uint64_t now = clock_monotonic_ms();
+
+    for (size_t i = 0; i < self->pipes->topology->worker_count; i++)
+        note_silence(self, i, now);
 
     for (size_t i = 0; i < self->pipes->topology->worker_count; i++)
         if (self->workers[i].suspect_ms && self->workers[i].suspect_ms <= now)

@@ -239,6 +239,39 @@ static void test_a_lower_epoch_changes_nothing(void **state)
     assert_int_equal(bench->repairs, 2);
 }
 
+static void test_a_router_that_is_not_heard_gets_nothing_until_it_is(void **state)
+{
+    struct bench *bench = *state;
+
+    bench->fake->routers[0].up = false;
+    fake_run(bench->fake, 3000);
+    assert_int_equal(links_router(bench->links, 0), -1);
+    bench->fake->routers[0].up = true;
+    fake_run(bench->fake, 500);
+    assert_int_equal(links_router(bench->links, 0), 0);
+    assert_int_equal(bench->repairs, 1); /* the same process, and nothing was missed */
+}
+
+static void
+test_partitions_that_move_to_a_router_that_is_not_heard_are_repaired_when_it_is(void **state)
+{
+    struct bench *bench = *state;
+
+    fake_claim(bench->fake, &bench->fake->routers[1], 0xff);
+    learn(bench);
+    fake_run(bench->fake, 300);
+    assert_int_equal(bench->repairs, 2);
+    bench->fake->routers[1].up = false;
+    fake_run(bench->fake, 3000);
+    fake_claim(bench->fake, &bench->fake->routers[1], 0x100);
+    learn(bench);
+    assert_int_equal(bench->repairs, 2);
+    bench->fake->routers[1].up = true;
+    fake_run(bench->fake, 500);
+    assert_int_equal(bench->repairs, 3);
+    assert_true(bench->repaired == 0x100);
+}
+
 static void test_trouble_is_said_in_a_sentence(void **state)
 {
     struct bench *bench = *state;
@@ -268,6 +301,8 @@ int main(void)
         CASE(test_a_partition_that_moves_between_routers_we_know_is_repaired_at_once),
         CASE(test_a_router_that_holds_nothing_any_more_is_left),
         CASE(test_a_lower_epoch_changes_nothing),
+        CASE(test_a_router_that_is_not_heard_gets_nothing_until_it_is),
+        CASE(test_partitions_that_move_to_a_router_that_is_not_heard_are_repaired_when_it_is),
         CASE(test_trouble_is_said_in_a_sentence),
     };
 
