@@ -180,6 +180,12 @@ static void give_number(struct conversations *self, struct post *post)
     self->out.append(self->out.arg, post);
 }
 
+static void forget_pending(struct conversations *self, struct post *post)
+{
+    if (self->pending) /* always: this one is in it */
+        HASH_DEL(self->pending, post);
+}
+
 /* Takes back all numbers without a verdict: those posts wait again, in their order. */
 static void take_numbers_back(struct conversations *self, struct conversation *conversation)
 {
@@ -187,7 +193,7 @@ static void take_numbers_back(struct conversations *self, struct conversation *c
 
     while ((post = TAILQ_LAST(&conversation->pending, post_list))) {
         self->out.withdraw(self->out.arg, post);
-        HASH_DEL(self->pending, post);
+        forget_pending(self, post);
         TAILQ_REMOVE(&conversation->pending, post, entry);
         TAILQ_INSERT_HEAD(&conversation->waiting, post, entry);
     }
@@ -355,7 +361,7 @@ static int settle(struct conversations *self, struct post *post, const struct wi
         settle_void(self, post, verdict);
     if (conversation->barrier == post)
         conversation->barrier = NULL;
-    HASH_DEL(self->pending, post);
+    forget_pending(self, post);
     TAILQ_REMOVE(&conversation->pending, post, entry);
     conversation->pending_count--;
     if (conversation->pending_count == 0)
