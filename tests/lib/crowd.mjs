@@ -128,7 +128,7 @@ export class Crowd {
     constructor(pipeline, { people = 50, rooms = 200, size = 5, messages = 1000, window = 8, repeat = 10, seed = 1 } = {}) {
         Object.assign(this, { pipeline, urls: pipeline.urls, people, rooms, size, messages, window, repeat });
         this.random = random(seed);
-        this.counts = { acknowledged: 0, repeats: 0, resends: 0, duplicates: 0, unavailable: 0, overlaps: 0, voids: 0 };
+        this.counts = { acknowledged: 0, repeats: 0, repeatsAnswered: 0, resends: 0, duplicates: 0, unavailable: 0, overlaps: 0, voids: 0 };
         this.sends = [];
     }
 
@@ -160,6 +160,15 @@ export class Crowd {
         member.next?.();
     }
 
+    /** Whichever came second got the first one's answer. */
+    onRepeat(member, send, answer) {
+        if (!answer.ok) return; // unavailable: nobody asks again
+        this.counts.repeatsAnswered++;
+        if (answer.duplicate) this.counts.duplicates++;
+        send.repeatSeq = answer.message.seq;
+        if (answer.message.text !== send.text) member.wrong.push(`a repeat was answered with ${JSON.stringify(answer)}`);
+    }
+
     /** Everybody sends their share, a few under way at a time, more while goOn() says so, until all is acknowledged. */
     async talk(goOn = () => false) {
         const share = Math.ceil(this.messages / this.people);
@@ -172,7 +181,7 @@ export class Crowd {
                 if (n % this.repeat === 0) {
                     send.repeated = true;
                     this.counts.repeats++;
-                    if (member.other.connected) member.other.emit('message:send', { conversationId: room, clientId: send.clientId, text: send.text }, () => {});
+                    if (member.other.connected) member.other.emit('message:send', { conversationId: room, clientId: send.clientId, text: send.text }, (answer) => this.onRepeat(member, send, answer));
                 }
             }
         }));
@@ -197,6 +206,7 @@ export class Crowd {
             for (const { member, send } of this.sends) {
                 if (send.conversationId !== id) continue;
                 const at = events[send.seq - 1];
+                if (send.repeatSeq && send.repeatSeq !== send.seq) problems.push(`doubled: ${send.text} at ${id} ${send.seq} and ${send.repeatSeq}`);
                 if (at?.message?.text !== send.text || at.actorId !== member.user.id) problems.push(`lost: ${send.text} at ${id} ${send.seq}`);
             }
         }
