@@ -758,7 +758,7 @@ static void test_a_fenced_load_drops_the_partition(void **state)
 static void test_at_most_so_many_posts_wait_per_conversation(void **state)
 {
     struct world *self = *state;
-    char name[8];
+    char name[12];
     uint64_t last = 0;
 
     for (int i = 0; i < 17; i++) {
