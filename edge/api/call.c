@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "edge/api/render.h"
 
 #define RETRY_MS 1000 /* what is unavailable now may be there then */
 
@@ -140,8 +141,8 @@ void call_fail_with(struct call *call, const struct call_error *error)
     struct code code = code_of(error->code);
     int http = error->http ? error->http : code.http;
     uint32_t retry_ms = error->retry_after_ms;
-    json_t *json = json_pack("{s:s,s:s}", "code", error->name ? error->name : code.name, "message",
-                             error->message);
+    json_t *json = json_pack("{s:s,s:o}", "code", error->name ? error->name : code.name, "message",
+                             render_sentence(error->message));
 
     if (http == 503 && retry_ms == 0)
         retry_ms = RETRY_MS;

@@ -1,6 +1,7 @@
 /* Whether this edge can do its work: for load balancers, supervisors and people. */
 #include "edge/api/backend.h"
 #include "edge/api/calls.h"
+#include "edge/api/render.h"
 
 static void run(struct call *call)
 {
@@ -14,7 +15,8 @@ static void run(struct call *call)
 
 static json_t *stage(const char *trouble, const char *waiting, size_t count)
 {
-    return json_pack("{s:s?,s:I}", "trouble", trouble, waiting, (json_int_t)count);
+    return json_pack("{s:o,s:I}", "trouble", trouble ? render_sentence(trouble) : json_null(),
+                     waiting, (json_int_t)count);
 }
 
 /* Always 200: it is to be read, not to be balanced by. */

@@ -56,6 +56,20 @@ json_t *render_text(struct wire_bytes text)
     return json ? json : json_string("");
 }
 
+json_t *render_sentence(const char *text)
+{
+    json_t *json = json_string(text);
+    AUTO(base_free_text) char *plain = NULL;
+
+    if (json)
+        return json;
+    plain = base_strdup(text);
+    for (char *at = plain; *at; at++)
+        if ((unsigned char)*at > 0x7e)
+            *at = '?';
+    return json_string(plain);
+}
+
 static json_t *text_or_null(struct wire_bytes text)
 {
     return text.len ? render_text(text) : json_null();

@@ -14,6 +14,9 @@ json_t *render_id(const struct id *id);
 json_t *render_message_id(const struct id *conversation, uint64_t seq);
 /* Bytes that are not UTF-8 (which nothing here lets in) become "". */
 json_t *render_text(struct wire_bytes text);
+/* A sentence for people, which may quote half a character or name a file: what is not UTF-8 is
+ * shown with '?' for every byte beyond ASCII. */
+json_t *render_sentence(const char *text);
 
 /* self: with what only oneself may see. */
 json_t *render_user(const struct wire_user *user, bool self);

@@ -183,6 +183,16 @@ static void test_roles_have_names(void **state)
     assert_int_equal(render_role_of("king"), WIRE_ROLE_NONE);
 }
 
+static void test_a_sentence_is_told_whatever_bytes_it_quotes(void **state)
+{
+    AUTO(render_drop) json_t *good = render_sentence("no \"\xc3\xa9\"");
+    AUTO(render_drop) json_t *cut = render_sentence("no \"a\xc3\"");
+
+    (void)state;
+    assert_string_equal(json_string_value(good), "no \"\xc3\xa9\"");
+    assert_string_equal(json_string_value(cut), "no \"a?\"");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -195,6 +205,7 @@ int main(void)
         cmocka_unit_test(test_a_created_conversation_is_shown_as_it_is_at_number_1),
         cmocka_unit_test(test_only_oneself_sees_the_address),
         cmocka_unit_test(test_roles_have_names),
+        cmocka_unit_test(test_a_sentence_is_told_whatever_bytes_it_quotes),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -49,6 +49,7 @@ describe('a send that is refused', () => {
     test('with a client id of 129 characters is invalid', () => refuses(good({ clientId: 'x'.repeat(129) }), 'invalid', 'clientId'));
     test('with a client id beyond ASCII is invalid', () => refuses(good({ clientId: 'é' }), 'invalid', 'clientId'));
     test('with an id that is none is not found or invalid', () => refuses(good({ conversationId: 'nonsense' }), 'not_found'));
+    test('with an id that is quoted up to half a character is answered all the same', () => refuses(good({ conversationId: `x${'é'.repeat(40)}` }), 'not_found'));
     test('to an unknown conversation is not found', () => refuses(good({ conversationId: id.replace(/./g, 'b').slice(0, -1) + 'a' }), 'not_found'));
     test('to somebody else\'s conversation is not found', () => refuses(good({ conversationId: foreign }), 'not_found'));
     test('with an attachment that does not exist is not found', () => refuses(good({ attachmentIds: ['aaaaaaaaaaaaaaaaaaaaaaaaaa'] }), 'not_found'));
