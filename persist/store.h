@@ -69,7 +69,7 @@ struct store_ops {
     STORE_OP(session_add, const struct wire_session *session, struct wire_bytes hash);
     STORE_OP(session_get, const struct id *id, store_session_fn *fn, void *arg);
     /* Of the user, those not revoked; or (since > 0) those revoked at or after since, of the user
-     * or (zero) of anybody. */
+     * or (zero) of anybody, and then in order of time. Not more than 10,000. */
     STORE_OP(session_list, const struct id *user, uint64_t since_ms, store_session_fn *fn,
              void *arg);
     /* session zero: all of the user's. -ENOENT: not one of the user's. */

@@ -97,7 +97,7 @@ int mongo_session_list(struct store *base, const struct id *user, uint64_t since
         mongo_put_number(&filter, "revoked", 0);
     }
     rc = mongo_each(mongo_of(base), MONGO_SESSIONS, &filter,
-                    (struct mongo_page){.limit = SESSIONS_MOST}, tell_session, &telling);
+                    (struct mongo_page){"revoked", SESSIONS_MOST}, tell_session, &telling);
     bson_destroy(&filter);
     return rc;
 }

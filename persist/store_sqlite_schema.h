@@ -98,7 +98,8 @@
     X(SESSION_GET, "SELECT " SQLITE_SESSION_COLUMNS " FROM sessions WHERE id = ?") \
     X(SESSIONS_OF, "SELECT " SQLITE_SESSION_COLUMNS " FROM sessions WHERE user = ? AND revoked_ms = 0 LIMIT ?") \
     X(SESSIONS_REVOKED_OF, "SELECT " SQLITE_SESSION_COLUMNS " FROM sessions WHERE user = ? AND revoked_ms >= ? LIMIT ?") \
-    X(SESSIONS_REVOKED, "SELECT " SQLITE_SESSION_COLUMNS " FROM sessions WHERE revoked_ms > 0 AND revoked_ms >= ? LIMIT ?") \
+    X(SESSIONS_REVOKED, "SELECT " SQLITE_SESSION_COLUMNS " FROM sessions WHERE revoked_ms > 0 AND revoked_ms >= ? " \
+                                                           "ORDER BY revoked_ms LIMIT ?") \
     X(SESSION_REVOKE, "UPDATE sessions SET revoked_ms = ? WHERE id = ? AND user = ? AND revoked_ms = 0") \
     X(SESSIONS_REVOKE, "UPDATE sessions SET revoked_ms = ? WHERE user = ? AND revoked_ms = 0") \
     X(SESSION_USED, "UPDATE sessions SET used_ms = max(used_ms, ?) WHERE id = ?") \

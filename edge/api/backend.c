@@ -203,9 +203,16 @@ void backend_keep_revocations(struct backend *self, uint64_t ms)
     repair_keep_revocations(self->repair, ms);
 }
 
+const char *backend_tokens_trouble(const struct backend *self)
+{
+    return repair_trouble(self->repair);
+}
+
 const char *backend_trouble(struct backend *self)
 {
     const char *trouble = query_trouble(self->query);
 
-    return trouble ? trouble : links_trouble(self->links);
+    if (!trouble)
+        trouble = links_trouble(self->links);
+    return trouble ? trouble : backend_tokens_trouble(self);
 }

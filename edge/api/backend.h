@@ -44,6 +44,10 @@ struct interest *backend_interest(struct backend *self);
 /* So old a revocation may be and still matter: the longest life of a token (a day, unless told). */
 void backend_keep_revocations(struct backend *self, uint64_t ms);
 
-/* NULL when persist answers and every partition has a router that welcomed us; else what is wrong,
- * in a sentence (borrowed until the loop turns). */
+/* NULL once it is known which sessions have ended: until then no token is to be taken. Else a
+ * sentence that says so. */
+const char *backend_tokens_trouble(const struct backend *self);
+
+/* NULL when persist answers, that is known and every partition has a router that welcomed us; else
+ * what is wrong, in a sentence (borrowed until the loop turns). */
 const char *backend_trouble(struct backend *self);

@@ -158,7 +158,7 @@ static void refuse_refresh(struct call *call)
     call_fail(call, WIRE_UNAUTHORIZED, "this refresh token does not hold");
 }
 
-/* Whether that worked or not: the token is refused, and the next try tells the edges again. */
+/* The store has ended the family already: edges that are not told now read it there, soon. */
 static void on_family_revoked(struct call *call, const struct wire_answer *answer, bool resent)
 {
     (void)answer;

@@ -9,11 +9,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "edge/api/backend.h"
 #include "edge/api/calls.h"
 #include "edge/api/render.h"
 
 #define BUCKETS 8192
 #define OVERLOAD_RETRY_S 5
+#define START_RETRY_S 1
 
 struct live {
     struct api *api;
@@ -202,9 +204,12 @@ static bool on_handshake(void *arg, struct http_request *request, struct enginei
     struct live *self = arg;
 
     (void)request;
-    if (socketio_stats(self->socketio)->sessions < self->options.connections)
+    if (socketio_stats(self->socketio)->sessions >= self->options.connections)
+        *ret = (struct engineio_refusal){503, "Too many connections", OVERLOAD_RETRY_S};
+    else if (backend_tokens_trouble(self->api->backend)) /* it could be a revoked one's */
+        *ret = (struct engineio_refusal){503, "Starting", START_RETRY_S};
+    else
         return true;
-    *ret = (struct engineio_refusal){503, "Too many connections", OVERLOAD_RETRY_S};
     return false;
 }
 

@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/api/backend.h"
 #include "edge/api/calls.h"
 #include "edge/api/render.h"
 
@@ -274,6 +275,16 @@ static void on_body(void *arg, struct http_request *request, int rc, const void 
 
 /* ---- the door ---- */
 
+/* Just after the start a revoked token cannot be told from a good one. */
+static bool knows_who_left(struct call *call)
+{
+    const char *trouble = backend_tokens_trouble(call->api->backend);
+
+    if (trouble)
+        call_fail_busy(call, trouble);
+    return !trouble;
+}
+
 static bool authenticate(struct call *call, struct http_request *request)
 {
     char header[TOKEN_MAX + 16] = "";
@@ -286,7 +297,7 @@ static bool authenticate(struct call *call, struct http_request *request)
     if (len == -ENOENT || is_bearer)
         result = api_authenticate(call->api, is_bearer ? header + 7 : NULL, &call->claims);
     if (result == TOKEN_GOOD)
-        return true;
+        return knows_who_left(call);
     call_fail_with(call, &(struct call_error){
                              .code = WIRE_UNAUTHORIZED,
                              .message = "an access token is needed",

@@ -271,7 +271,7 @@ static void on_revoked(void *arg, const struct id *user, const struct id *sessio
     struct fake *self = arg;
 
     (void)user;
-    (void)session;
+    self->last_revoked = *session;
     self->revocations++;
 }
 

@@ -67,8 +67,11 @@ struct fake {
     struct fake_conversation *conversations[FAKE_CONVERSATIONS];
     size_t conversation_count;
     struct id revoked_user, revoked_session; /* what session_list answers, if any */
+    unsigned ended;    /* … and so many sessions, 100 ms apart, some of them per answer */
+    uint64_t ended_ms; /* when the last of them ended */
     /* What the owner of the backend saw. */
     unsigned revocations, rendered, released;
+    struct id last_revoked;
 };
 
 /* A socket, and what it got. */

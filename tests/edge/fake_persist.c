@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #define LIST_MAX (1u << 20)
+#define ENDED_PAGE 100 /* sessions of an answer */
 
 static struct fake_conversation *find(struct fake *self, const struct id *id)
 {
@@ -138,15 +139,31 @@ static void answer_conversations(struct fake *self, struct wire_bytes question, 
     wire_conversations_reply_encode(out, &reply);
 }
 
-static void answer_sessions(struct fake *self, struct buf *list, struct buf *out)
+/* Session i ended i * 100 ms before now; the oldest of those asked for first. */
+static void list_ended(struct fake *self, uint64_t since_ms, struct buf *list, uint32_t *count)
+{
+    for (unsigned i = self->ended; i-- > 0 && *count < ENDED_PAGE;) {
+        struct wire_session session = {
+            .id = fake_id(1000 + i), .user = fake_id(999), .revoked_ms = self->ended_ms - i * 100};
+
+        if (session.revoked_ms >= since_ms)
+            wire_session_add(list, count, &session);
+    }
+}
+
+static void answer_sessions(struct fake *self, struct wire_bytes question, struct buf *list,
+                            struct buf *out)
 {
     struct wire_sessions_reply reply = {0};
+    struct wire_session_list asked;
     struct wire_session session = {
         .id = self->revoked_session, .user = self->revoked_user, .revoked_ms = 1};
     uint32_t count = 0;
 
+    assert_int_equal(wire_session_list_decode(question, &asked), 0);
     if (!id_is_zero(&self->revoked_user))
         wire_session_add(list, &count, &session);
+    list_ended(self, asked.revoked_since_ms, list, &count);
     reply.sessions = wire_list_of(list, count);
     wire_sessions_reply_encode(out, &reply);
 }
@@ -174,7 +191,7 @@ enum wire_type fake_persist_answer(struct fake *self, uint8_t type, struct wire_
         answer_conversations(self, question, &list, out);
         return WIRE_TYPE_CONVERSATIONS_REPLY;
     case WIRE_TYPE_SESSION_LIST:
-        answer_sessions(self, &list, out);
+        answer_sessions(self, question, &list, out);
         return WIRE_TYPE_SESSIONS_REPLY;
     default:
         wire_status_reply_encode(out, &(struct wire_status_reply){0});

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "base/clock.h"
 #include "tests/edge/fake_bus.h"
 
 struct bench {
@@ -579,6 +580,36 @@ static void test_revocations_are_read_at_the_start_and_in_every_repair(void **st
     assert_int_equal(bench->fake->revocations, 1);
 }
 
+static void test_no_token_is_good_before_all_revocations_are_known(void **state)
+{
+    struct fake *fake = fake_new(&fake_limits);
+    struct id last = fake_id(1000);
+
+    (void)state;
+    fake->ended = 250;
+    fake->ended_ms = clock_wall_ms();
+    fake->hold = WIRE_TYPE_SESSIONS_REPLY;
+    fake_run(fake, 1000);
+    assert_non_null(backend_tokens_trouble(fake->backend));
+    assert_string_equal(backend_trouble(fake->backend), backend_tokens_trouble(fake->backend));
+    fake->hold = 0;
+    fake_release(fake);
+    fake_run(fake, 1000);
+    assert_null(backend_tokens_trouble(fake->backend));
+    assert_true(fake->revocations >= 250);
+    assert_true(id_equal(&fake->last_revoked, &last));
+    fake_free(&fake);
+}
+
+static void test_a_revocation_that_nobody_told_is_found_within_seconds(void **state)
+{
+    struct bench *bench = *state;
+
+    bench->fake->revoked_user = bench->ann;
+    fake_run(bench->fake, 11000);
+    assert_true(bench->fake->revocations > 0);
+}
+
 static void test_a_revocation_in_the_stream_is_passed_on(void **state)
 {
     struct bench *bench = *state;
@@ -642,6 +673,8 @@ int main(void)
         CASE(test_who_joins_while_a_router_is_not_heard_waits_for_it),
         cmocka_unit_test(test_a_full_table_refuses_who_joins_and_loses_who_would_miss_something),
         CASE(test_revocations_are_read_at_the_start_and_in_every_repair),
+        CASE(test_a_revocation_that_nobody_told_is_found_within_seconds),
+        cmocka_unit_test(test_no_token_is_good_before_all_revocations_are_known),
         CASE(test_a_revocation_in_the_stream_is_passed_on),
         cmocka_unit_test(test_the_backend_says_what_is_wrong_and_when_all_is_well),
     };

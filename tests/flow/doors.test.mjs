@@ -150,6 +150,41 @@ describe('limits and other origins', () => {
     });
 });
 
+describe('an edge that starts while persist is away', () => {
+    let pipeline, url, ann;
+
+    before(async () => {
+        pipeline = await new Pipeline().start();
+        [url] = pipeline.urls;
+        [ann] = await pipeline.users(1);
+    });
+    after(() => pipeline?.stop());
+
+    test('takes no token until it knows which were revoked', async () => {
+        const ask = () => call(url, 'GET', '/api/users/me', { token: ann.token }).catch(() => undefined);
+        await must(url, 'POST', '/api/auth/logout', { token: ann.token });
+        await until('the token is revoked', async () => (await ask())?.status === 401);
+        const [persist, edge] = [await pipeline.pid('persist'), await pipeline.pid('edge')];
+        process.kill(persist, 'SIGSTOP');
+        try {
+            process.kill(edge, 'SIGKILL');
+            const answer = await until('another edge is there', ask);
+            assert.equal(answer.status, 503);
+            assert.match(answer.body.error.message, /sessions have ended/);
+            assert.ok(Number(answer.headers.get('retry-after')) > 0);
+            assert.equal((await call(url, 'GET', '/socket.io/?EIO=4&transport=polling')).status, 503);
+        } finally {
+            process.kill(persist, 'SIGCONT');
+        }
+        const answer = await until('tokens are taken again', async () => {
+            const now = await ask();
+            return now?.status !== 503 && now;
+        });
+        assert.equal(answer.status, 401);
+        assert.equal(answer.body.error.details.reason, 'revoked');
+    });
+});
+
 describe('tokens that end', () => {
     let pipeline, url, ann;
 

@@ -732,6 +732,10 @@ static void sessions_are_listed_and_revoked(void **state)
     assert_int_equal(count_sessions(self, 1, 6000), 2);
     assert_int_equal(count_sessions(self, 0, 5000), 3);
     assert_int_equal(count_sessions(self, 2, 0), 1);
+    assert_int_equal(store->ops->session_revoke(store, &other, &zero, 4000), 0);
+    assert_int_equal(
+        store->ops->session_list(store, &(struct id){0}, 4000, take_session, &sessions), 0);
+    assert_int_equal(sessions.last.revoked_ms, 7000); /* in order of time */
     session = fixture_id(99);
     assert_int_equal(store->ops->session_revoke(store, &user, &session, 5000), -ENOENT);
 }
