@@ -14,6 +14,7 @@
 #define CONTROL_HIGH_WATER 1000
 #define CONTROL_BATCH 100
 #define REPLY_MAX (1u << 20)
+#define SIGNAL_MS 200
 
 struct service {
     const struct service_spec *spec;
@@ -341,12 +342,23 @@ static int on_control(zloop_t *loop, zsock_t *sock, void *arg)
     return 0;
 }
 
+/* A signal may be caught by another thread, or just before the loop sleeps: it is looked at when the
+ * loop wakes, so it wakes. */
+static int on_look_for_signal(zloop_t *loop, int timer, void *arg)
+{
+    (void)loop;
+    (void)timer;
+    (void)arg;
+    return 0;
+}
+
 zloop_t *service_loop(struct service *self)
 {
     if (!self->loop) {
         self->loop = zloop_new();
         zloop_reader(self->loop, self->control, on_control, self);
         zloop_reader_set_tolerant(self->loop, self->control);
+        zloop_timer(self->loop, SIGNAL_MS, 0, on_look_for_signal, NULL);
     }
     return self->loop;
 }
