@@ -342,8 +342,8 @@ static int on_control(zloop_t *loop, zsock_t *sock, void *arg)
     return 0;
 }
 
-/* A signal may be caught by another thread, or just before the loop sleeps: it is looked at when the
- * loop wakes, so it wakes. */
+/* A signal may be caught by another thread, or just before the loop sleeps: it is looked at when
+ * the loop wakes, so it wakes. */
 static int on_look_for_signal(zloop_t *loop, int timer, void *arg)
 {
     (void)loop;
