@@ -441,7 +441,7 @@ void conversations_loaded(struct conversations *self, struct load *load,
     }
     conversation_learn(conversation, loaded);
     if (conversation->is_unsure)
-        self->out.unsure(self->out.arg, &conversation->id);
+        self->out.unsure(self->out.arg);
     conversation->is_unsure = false;
     drain(self, conversation);
 }

@@ -28,8 +28,8 @@ struct conversation_out {
     void (*load)(void *arg, unsigned partition, struct load *load); /* until loaded or unload */
     void (*unload)(void *arg, unsigned partition, struct load *load);
     void (*fenced)(void *arg, unsigned partition); /* told by the store; state is dropped already */
-    /* Something may stand in this log that was never delivered: whoever wants it must look. */
-    void (*unsure)(void *arg, const struct id *conversation);
+    /* Something may stand in a log that was never delivered: every edge must look. */
+    void (*unsure)(void *arg);
 };
 
 /* jobs: the mask that a message.created causes. out is copied. */

@@ -48,10 +48,8 @@ void fanout_revoked(const struct fanout *self, const struct wire_revoked *revoke
     send_to(self, self->edges->live, &tag);
 }
 
-void fanout_unsure(const struct fanout *self, const struct id *conversation)
+void fanout_unsure(const struct fanout *self)
 {
-    uint64_t mask = interest_of(self->interest, conversation) & self->edges->live;
-
-    for (; mask; mask &= mask - 1)
+    for (uint64_t mask = self->edges->live; mask; mask &= mask - 1)
         stream_skip(&self->edges->edges[__builtin_ctzll(mask)]);
 }

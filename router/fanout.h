@@ -19,5 +19,6 @@ void fanout_done(struct fanout *self);
 void fanout_event(struct fanout *self, const struct wire_event *event, uint32_t epoch);
 /* A session has ended: to all. */
 void fanout_revoked(const struct fanout *self, const struct wire_revoked *revoked);
-/* Those that want this conversation are made to look for what they may have missed. */
-void fanout_unsure(const struct fanout *self, const struct id *conversation);
+/* All are made to look for what they may have missed: that may be a change of rights, and whom it
+ * concerns nobody here knows. */
+void fanout_unsure(const struct fanout *self);

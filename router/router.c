@@ -106,11 +106,11 @@ static void on_fenced(void *arg, unsigned partition)
     partitions_fence(self->partitions, 1ull << partition);
 }
 
-static void on_unsure(void *arg, const struct id *conversation)
+static void on_unsure(void *arg)
 {
     struct router *self = arg;
 
-    fanout_unsure(&self->fanout, conversation);
+    fanout_unsure(&self->fanout);
 }
 
 static int on_settle(void *arg, struct post *post, const struct wire_verdict *verdict)
