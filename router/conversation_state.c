@@ -41,7 +41,8 @@ static void remember_role(struct conversation *self, const struct id *user, uint
 }
 
 /* Strangers that were asked for before may be members now: all of them are asked for again, but for
- * as many of the first members as are worth the room. */
+ * as many of the first members as are worth the room. Who is named twice has the first role, as in
+ * the store. */
 static void apply_created(struct conversation *self, const struct post *post)
 {
     struct wire_list members = post->meaning.members;
@@ -52,7 +53,7 @@ static void apply_created(struct conversation *self, const struct post *post)
     self->kind = post->meaning.created_kind;
     memory_members_clear(&self->members);
     for (; left > 0 && wire_list_next(&members, &item); left--)
-        if (wire_member_decode(item, &member) == 0)
+        if (wire_member_decode(item, &member) == 0 && !is_known(self, &member.user))
             remember_role(self, &member.user, member.role);
 }
 
@@ -136,8 +137,9 @@ static void learn_members(struct conversation *self, struct wire_list list)
 
     while (wire_list_next(&list, &item))
         if (wire_member_decode(item, &found) == 0) {
-            struct memory_member member = {
-                .user = found.user, .role = found.role, .left = found.to != 0};
+            struct memory_member member = {.user = found.user,
+                                           .role = found.to ? WIRE_ROLE_NONE : found.role,
+                                           .left = found.to != 0};
 
             memory_members_put(&self->members, &member);
         }

@@ -88,11 +88,10 @@ static void on_fenced(void *arg, unsigned partition)
     self->fenced = (int)partition;
 }
 
-static void on_unsure(void *arg, const struct id *conversation)
+static void on_unsure(void *arg)
 {
     struct world *self = arg;
 
-    (void)conversation;
     self->unsure_count++;
 }
 
@@ -384,6 +383,31 @@ static void test_who_has_left_still_gets_the_answer_to_what_was_stored(void **st
     assert_answer(self, 2, trace, WIRE_DUPLICATE, 0);
 }
 
+static void test_who_had_left_before_it_was_loaded_is_told_so_and_may_not_speak(void **state)
+{
+    struct world *self = *state;
+    struct wire_member former = {.user = person(3), .role = WIRE_ROLE_MEMBER, .from = 2, .to = 5};
+    struct wire_loaded loaded = {.status = WIRE_OK, .kind = WIRE_GROUP, .head = 200};
+    uint32_t count = 0;
+    uint64_t leave, message;
+    struct buf members;
+
+    buf_init(&members, 4096);
+    wire_member_add(&members, &count, &former);
+    loaded.members = wire_list_of(&members, count);
+    leave = say(self, (struct said){.actor = 3,
+                                    .client_id = "bye",
+                                    .kind = WIRE_KIND_MEMBER_REMOVED,
+                                    .body = body_member(&self->buf, 3, 0)});
+    message = say(self, (struct said){.actor = 3, .client_id = "hello"});
+    self->load->state = LOAD_NONE;
+    conversations_loaded(self->conversations, self->load, &loaded);
+    assert_answer(self, 0, leave, WIRE_DUPLICATE, 0);
+    assert_answer(self, 1, message, WIRE_NOT_FOUND, 0);
+    assert_int_equal(self->appended_count, 0);
+    buf_done(&members);
+}
+
 /* ---- rights ---- */
 
 static void test_a_stranger_is_asked_for_and_told_that_there_is_nothing(void **state)
@@ -532,6 +556,24 @@ static void test_a_conversation_begins_with_number_one_and_knows_its_members(voi
     assert_int_equal(self->appended[1]->messages, 1);
     load_group(self, 1, NULL);
     assert_answer(self, 1, stranger, WIRE_NOT_FOUND, 0);
+}
+
+static void test_who_is_named_twice_has_the_role_named_first_as_in_the_store(void **state)
+{
+    static const unsigned people[] = {1, 2, 1};
+    struct world *self = *state;
+
+    say(self, (struct said){.actor = 1,
+                            .client_id = "made",
+                            .kind = WIRE_KIND_CONVERSATION_CREATED,
+                            .body = body_created(&self->buf, WIRE_GROUP, people, 3)});
+    load_nothing(self);
+    store(self, 0);
+    say(self, (struct said){.actor = 1,
+                            .client_id = "promote",
+                            .kind = WIRE_KIND_MEMBER_UPDATED,
+                            .body = body_member(&self->buf, 2, WIRE_ROLE_ADMIN)});
+    assert_int_equal(self->appended_count, 2); /* as an owner may */
 }
 
 static void test_who_was_a_stranger_before_it_was_made_is_not_one_after(void **state)
@@ -846,6 +888,7 @@ int main(void)
         CASE(test_at_most_eight_wait_for_one_answer),
         CASE(test_the_same_client_id_in_two_conversations_names_two_events),
         CASE(test_who_has_left_still_gets_the_answer_to_what_was_stored),
+        CASE(test_who_had_left_before_it_was_loaded_is_told_so_and_may_not_speak),
         CASE(test_a_stranger_is_asked_for_and_told_that_there_is_nothing),
         CASE(test_a_load_of_people_leaves_the_numbers_alone),
         CASE(test_a_load_asks_for_everybody_who_waits),
@@ -855,6 +898,7 @@ int main(void)
         CASE(test_a_new_member_may_speak_once_the_event_stands),
         CASE(test_a_change_that_changes_nothing_gets_no_number),
         CASE(test_a_conversation_begins_with_number_one_and_knows_its_members),
+        CASE(test_who_is_named_twice_has_the_role_named_first_as_in_the_store),
         CASE(test_who_was_a_stranger_before_it_was_made_is_not_one_after),
         CASE(test_a_group_made_again_is_its_first_event_or_a_conflict),
         CASE(test_a_direct_conversation_made_again_is_always_its_first_event),
