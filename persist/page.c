@@ -61,6 +61,8 @@ static bool clip(const struct page_sight *sight, size_t span, const struct page_
 {
     uint64_t last = sight->spans[span].last;
 
+    if (ask->after == UINT64_MAX) /* nothing is after that */
+        return false;
     range->first = sight->spans[span].first;
     if (range->first <= ask->after)
         range->first = ask->after + 1;

@@ -135,7 +135,10 @@ static int gather_members(struct store *store, const struct wire_load *ask,
             rc = page_sight(store, &ask->conversation, &item.id, &sight);
         if (rc < 0)
             return rc;
-        member = sight.current ? sight.self : (struct wire_member){.user = item.id};
+        member = sight.self; /* of who has left: when, and no role */
+        member.user = item.id;
+        if (!sight.current)
+            member.role = WIRE_ROLE_NONE;
         wire_member_add(&members->list, &members->count, &member);
     }
     return 0;

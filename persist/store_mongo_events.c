@@ -141,6 +141,8 @@ static void put_range(bson_t *filter, const struct store_range *range)
     bson_t numbers;
 
     mongo_put_id(filter, "c", &range->conversation);
+    if (range->messages)
+        BSON_APPEND_INT32(filter, "kind", WIRE_KIND_MESSAGE_CREATED);
     if (range->first == range->last) {
         mongo_put_number(filter, "s", range->first);
         return;
@@ -150,8 +152,6 @@ static void put_range(bson_t *filter, const struct store_range *range)
     if (range->last)
         mongo_put_number(&numbers, "$lte", range->last);
     bson_append_document_end(filter, &numbers);
-    if (range->messages)
-        BSON_APPEND_INT32(filter, "kind", WIRE_KIND_MESSAGE_CREATED);
 }
 
 int mongo_events(struct store *base, const struct store_range *range, store_event_fn *fn, void *arg)

@@ -95,6 +95,9 @@ static void pages_are_clipped_to_the_readers_membership(void **state)
     check_page(self, 9, (struct wire_events){.after = 5}, "6 8 9 of 9");
     check_page(self, 9, (struct wire_events){.before = 6}, "4 5 of 9");
     check_page(self, 9, (struct wire_events){.messages = 1}, "5 9 of 9");
+    check_page(self, 9, (struct wire_events){.after = UINT64_MAX}, "of 9");
+    check_page(self, 9, (struct wire_events){.after = INT64_MAX}, "of 9");
+    check_page(self, 9, (struct wire_events){.after = 3, .before = 5, .messages = 1}, "of 9");
     check_page(self, 5, (struct wire_events){0}, "status 5"); /* never a member */
     check_page(self, 5, (struct wire_events){.past = 1}, "status 5");
 }
@@ -214,6 +217,34 @@ static void a_load_tells_a_router_what_it_must_know(void **state)
     loaded = ASK(load, loaded, .conversation = fixture_id(2));
     assert_int_equal(loaded.kind, 0);
     assert_int_equal(loaded.head, 0);
+    buf_done(&users);
+}
+
+static void a_load_tells_that_somebody_was_a_member_once(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    struct wire_event leave =
+        fixture_member(self, 1, 10, WIRE_KIND_MEMBER_REMOVED, 9, WIRE_ROLE_NONE);
+    struct id gone = fixture_id(9);
+    struct wire_loaded loaded;
+    struct wire_member member;
+    struct wire_bytes item;
+    struct buf users;
+
+    buf_init(&users, 1000);
+    tell_story(self, 1);
+    fixture_store(self, &leave);
+    loaded = ASK(load, loaded, .conversation = fixture_id(1),
+                 .users = items_of(&users, (unsigned[]){9, 5}, 2));
+    assert_true(wire_list_next(&loaded.members, &item));
+    assert_int_equal(wire_member_decode(item, &member), 0);
+    assert_true(id_equal(&member.user, &gone));
+    assert_int_equal(member.role, WIRE_ROLE_NONE);
+    assert_int_equal(member.to, 10);
+    assert_true(wire_list_next(&loaded.members, &item));
+    assert_int_equal(wire_member_decode(item, &member), 0);
+    assert_int_equal(member.role, WIRE_ROLE_NONE);
+    assert_int_equal(member.to, 0); /* never was */
     buf_done(&users);
 }
 
@@ -688,6 +719,7 @@ int main(void)
         ON_BOTH(who_left_reads_to_the_end_of_their_time_when_they_ask_for_the_past),
         ON_BOTH(a_page_of_large_texts_ends_early),
         ON_BOTH(a_load_tells_a_router_what_it_must_know),
+        ON_BOTH(a_load_tells_that_somebody_was_a_member_once),
         ON_BOTH(heads_come_in_the_order_asked_for),
         ON_BOTH(members_are_shown_to_members_alone),
         ON_BOTH(a_conversation_is_shown_as_its_member_sees_it),
