@@ -34,9 +34,8 @@ before(async () => {
   secure = await Echo.start('--cert', cert, '--key', key, '--slow-ping');
 });
 after(async () => {
-  await echo.stop();
-  await secure.stop();
   fs.rmSync(directory, { recursive: true });
+  await Promise.all([echo.stop(), secure.stop()]);
 });
 
 // One request over TLS: {status, body}.
@@ -189,6 +188,10 @@ describe('rule 5: bodies', () => {
     test(`a ${method} without a length has an empty body`, async () => {
       const raw = echo.connect().send(`${method} /http/echo ${HEAD}\r\n`);
       assert.match(await raw.until((t) => t.includes('\r\n\r\n'), 1000), /^HTTP\/1\.1 200 /);
+      if (raw.text.includes('Connection: keep-alive')) { // then it must be true
+        raw.send(`GET /http/echo?q=next ${HEAD}\r\n`);
+        await raw.until((t) => t.includes('next'), 1000);
+      }
       raw.end();
     });
     test(`a ${method} of length 0 has an empty body and keeps the connection`, async () => {
@@ -281,7 +284,8 @@ describe('rule 8: WebSocket handshakes', () => {
   for (const missing of ['Host', 'Connection', 'Sec-WebSocket-Version', 'Sec-WebSocket-Key']) {
     test(`without ${missing} it opens nothing and harms nothing`, async () => {
       const text = await shake(GOOD.replace(new RegExp(`${missing}: .*\r\n`), '')).untilClosed();
-      assert(!text.includes(' 101 '));
+      if (missing === 'Host') assert.equal(text, ''); // libwebsockets finds that out late
+      else assert.match(text, /^HTTP\/1\.1 4/);
       await alive();
     });
   }
@@ -452,15 +456,19 @@ describe('what was found to work: WebSockets', () => {
     assert(pongs > 0);
     socket.end();
   });
-  test('a socket that does not read is closed at its limit, and memory stays bounded', async () => {
+  test('a socket that does not read is closed at its limit, and memory stays bounded', async (t) => {
     const small = await Echo.start('--queue', '1000000', '--slow-ping');
+    t.after(() => small.kill());
     const socket = new Socket(`${small.ws}/http/flood`);
     await socket.opened();
     const other = new Socket(`${small.ws}/http/flood`);
     await other.opened();
     socket.ws._socket.pause();
     const before = await small.stats();
-    for (let i = 0; i < 50; i++) socket.send('9 100000');
+    for (let i = 0; i < 50; i++) {
+      socket.send('9 100000');
+      await small.stats(); // so that each is a turn of its own
+    }
     await eventually(async () => (await small.stats()).overflows > 0);
     other.send('1 5');
     assert.equal((await other.next()).length, 5);
@@ -480,8 +488,9 @@ describe('what was found to work: WebSockets', () => {
     assert.equal(socket.arrived[200].length, 300000);
     socket.end();
   });
-  test('a server with everything open is taken down without a leak', async () => {
+  test('a server with everything open is taken down without a leak', async (t) => {
     const other = await Echo.start('--cert', cert, '--key', key);
+    t.after(() => other.kill());
     const sockets = [new Socket(`${other.ws}/http/flood`), new Socket(`${other.ws}/engine.io/?EIO=4&transport=websocket`)];
     await Promise.all(sockets.map((socket) => socket.opened()));
     const raw = tls.connect({ port: other.port, rejectUnauthorized: false });

@@ -34,6 +34,11 @@ export class Echo {
     if (code !== 0) throw new Error(`parley-sio-echo ended with ${signal ?? code}: ${this.errors}`);
   }
 
+  // For after a test that failed before it came to stop().
+  kill() {
+    this.process.kill('SIGKILL');
+  }
+
   async stats() {
     return (await fetch(`${this.url}/http/stats`)).json();
   }
