@@ -15,6 +15,7 @@ static void read_limits(struct api_limits *self, struct conf *conf)
     *self = (struct api_limits){
         .text_bytes = (size_t)conf_number(conf, "edge/text_bytes"),
         .member_ids = (size_t)conf_number(conf, "edge/member_ids"),
+        .sync_bytes = (size_t)conf_number(conf, "edge/queue_bytes") / 4,
         .token_s = (uint64_t)conf_number(conf, "edge/token_s"),
         .admin_token_s = (uint64_t)conf_number(conf, "edge/admin_token_s"),
         .refresh_ms = (uint64_t)conf_number(conf, "edge/refresh_s") * 1000,

@@ -18,6 +18,7 @@ struct call;
 struct api_limits {
     size_t text_bytes;
     size_t member_ids;
+    size_t sync_bytes;      /* of an answer to sync, about */
     uint64_t token_s;       /* life of an access token */
     uint64_t admin_token_s; /* … of one that the operator asked for */
     uint64_t refresh_ms;    /* … of a refresh token that is not used */

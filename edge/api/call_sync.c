@@ -6,62 +6,118 @@
 #include "edge/api/render.h"
 
 #define CURSORS_MOST 10000
-#define EVENTS 1000
-#define EVENTS_MOST 5000
+#define EVENTS 1000 /* of an answer, and no more: persist gives no more either */
 
-static json_t *render_pages(struct wire_list pages)
+/* An answer is an acknowledgement, which must find room beside what else waits for the client: what
+ * is beyond its share is left for the next call. */
+struct answer {
+    size_t room; /* bytes of JSON; the last one in may take more */
+    json_t *conversations, *joined;
+    json_t *cut; /* a member for each conversation that is not told to its page's end */
+};
+
+static void charge(struct answer *self, const json_t *json)
 {
-    json_t *object = json_object();
+    size_t len = json_dumpb(json, NULL, 0, JSON_COMPACT);
+
+    self->room = len < self->room ? self->room - len : 0;
+}
+
+/* False: there was no room for all. */
+static bool add_events(struct answer *self, struct wire_list events, json_t *array)
+{
+    struct wire_event event;
+    struct wire_bytes item;
+
+    while (wire_list_next(&events, &item)) {
+        if (self->room == 0)
+            return false;
+        if (wire_event_decode(item, &event) < 0)
+            continue;
+        json_array_append_new(array, render_event(&event));
+        charge(self, json_array_get(array, json_array_size(array) - 1));
+    }
+    return true;
+}
+
+/* joined: the conversation, if the device did not name it. */
+static void add_page(struct answer *self, const struct wire_page *page,
+                     const struct wire_conversation *joined)
+{
+    json_t *events = json_array();
+    bool whole = add_events(self, page->events, events);
+    char id[ID_TEXT];
+
+    id_to_text(&page->conversation, id);
+    if (!whole)
+        json_object_set_new(self->cut, id, json_true());
+    if (json_array_size(events) == 0) {
+        json_decref(events);
+        return;
+    }
+    json_object_set_new(self->conversations, id,
+                        json_pack("{s:o,s:I,s:b}", "events", events, "lastSeq",
+                                  (json_int_t)page->last_seq, "more", page->more || !whole));
+    if (!joined)
+        return;
+    json_array_append_new(self->joined, render_conversation(joined));
+    charge(self, json_array_get(self->joined, json_array_size(self->joined) - 1));
+}
+
+/* What is joined has a page, and they come in the same order. */
+static void add_pages(struct answer *self, const struct wire_sync_reply *reply)
+{
+    struct wire_list pages = reply->pages, joined = reply->joined;
+    struct wire_conversation conversation = {0};
     struct wire_page page;
     struct wire_bytes item;
-    char id[ID_TEXT];
+    bool has = wire_list_next(&joined, &item) && wire_conversation_decode(item, &conversation) == 0;
 
     while (wire_list_next(&pages, &item)) {
         if (wire_page_decode(item, &page) < 0)
             continue;
-        id_to_text(&page.conversation, id);
-        json_object_set_new(object, id,
-                            json_pack("{s:o,s:I,s:b}", "events", render_events(page.events),
-                                      "lastSeq", (json_int_t)page.last_seq, "more",
-                                      (int)(page.more != 0)));
+        if (!has || !id_equal(&conversation.id, &page.conversation)) {
+            add_page(self, &page, NULL);
+            continue;
+        }
+        add_page(self, &page, &conversation);
+        has = wire_list_next(&joined, &item) && wire_conversation_decode(item, &conversation) == 0;
     }
-    return object;
 }
 
-static json_t *render_joined(struct wire_list joined)
-{
-    json_t *array = json_array();
-    struct wire_conversation conversation;
-    struct wire_bytes item;
-
-    while (wire_list_next(&joined, &item))
-        if (wire_conversation_decode(item, &conversation) == 0)
-            json_array_append_new(array, render_conversation(&conversation));
-    return array;
-}
-
-static json_t *render_left(struct wire_list left)
+/* Named as left is what is told to its end. */
+static json_t *render_left(const struct answer *self, struct wire_list left)
 {
     json_t *array = json_array();
     struct wire_item record;
     struct wire_bytes item;
+    char id[ID_TEXT];
 
-    while (wire_list_next(&left, &item))
-        if (wire_item_decode(item, &record) == 0)
-            json_array_append_new(array, render_id(&record.id));
+    while (wire_list_next(&left, &item)) {
+        if (wire_item_decode(item, &record) < 0)
+            continue;
+        id_to_text(&record.id, id);
+        if (!json_object_get(self->cut, id))
+            json_array_append_new(array, json_string(id));
+    }
     return array;
 }
 
 static void on_reply(struct call *call, const struct wire_bytes *bytes)
 {
     struct wire_sync_reply reply = {0};
+    struct answer answer;
 
     if (CALL_FAILED(call, sync_reply, bytes, &reply))
         return;
+    answer =
+        (struct answer){call->api->limits.sync_bytes, json_object(), json_array(), json_object()};
+    add_pages(&answer, &reply);
     call_succeed(call, CALL_DONE,
-                 json_pack("{s:o,s:o,s:o,s:b}", "conversations", render_pages(reply.pages),
-                           "joined", render_joined(reply.joined), "left", render_left(reply.left),
-                           "more", (int)(reply.more != 0)));
+                 json_pack("{s:o,s:o,s:o,s:b}", "conversations", answer.conversations, "joined",
+                           answer.joined, "left", render_left(&answer, reply.left), "more",
+                           reply.more || json_object_size(answer.cut) > 0));
+    json_decref(answer.cut);
 }
 
 /* What is no conversation's id was never one's own: it is passed over, as a conversation that is
@@ -88,8 +144,7 @@ static bool add_cursors(struct call *call, struct buf *list, uint32_t *count)
 
 static void run(struct call *call)
 {
-    struct wire_sync query = {.user = call->claims.user,
-                              .limit = call_limit(call, EVENTS, EVENTS_MOST)};
+    struct wire_sync query = {.user = call->claims.user, .limit = call_limit(call, EVENTS, EVENTS)};
     AUTO(buf_done) struct buf cursors;
     uint32_t count = 0;
 

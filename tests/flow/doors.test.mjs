@@ -150,6 +150,46 @@ describe('limits and other origins', () => {
     });
 });
 
+describe('a device that missed more than an answer may hold', () => {
+    let pipeline, url, ann, bob, id, old;
+
+    before(async () => {
+        pipeline = await new Pipeline({ config: { edge: { queue_bytes: 65536 } } }).start();
+        [url] = pipeline.urls;
+        [ann, bob] = await pipeline.users(2);
+        for (const [i, title] of ['old', 'new'].entries()) {
+            const one = (await conversation(url, ann.token, [bob.id], { title, clientId: title })).id;
+            for (let n = 0; n < 6; n++) await must(url, 'POST', '/api/messages', { token: ann.token, body: { conversationId: one, clientId: `${title}${n}`, text: '\u0001'.repeat(2000) } });
+            if (i === 0) old = one; else id = one;
+        }
+        await must(url, 'DELETE', `/api/conversations/${old}/members/${bob.id}`, { token: bob.token });
+    });
+    after(() => pipeline?.stop());
+
+    test('gets it in several, each event once, and what it joined and left with the events', async () => {
+        const socket = await connect(url, bob.token);
+        const cursors = { [old]: 0 }, seen = { [id]: [], [old]: [] };
+        const joined = [], left = [];
+        for (let calls = 1; ; calls++) {
+            const answer = await socket.timeout(5000).emitWithAck('sync', { cursors });
+            assert.ok(answer.ok && JSON.stringify(answer).length < 65536);
+            joined.push(...answer.joined.map((one) => one.id));
+            left.push(...answer.left);
+            for (const one of joined) assert.ok(seen[one].length || answer.conversations[one]);
+            for (const [one, page] of Object.entries(answer.conversations)) {
+                seen[one].push(...page.events.map((event) => event.seq));
+                cursors[one] = seen[one].at(-1);
+                if (page.more) assert.ok(answer.more && !left.includes(one));
+            }
+            if (!answer.more) { assert.ok(calls > 3); break; }
+        }
+        assert.deepEqual(seen[id], [1, 2, 3, 4, 5, 6, 7]);
+        assert.deepEqual(seen[old], [1, 2, 3, 4, 5, 6, 7, 8]);
+        assert.deepEqual([joined, [...new Set(left)]], [[id], [old]]);
+        socket.close();
+    });
+});
+
 describe('an edge that starts while persist is away', () => {
     let pipeline, url, ann;
 
