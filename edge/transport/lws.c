@@ -14,7 +14,7 @@
 #include "base/log.h"
 
 #define SERVICE_BUFFER 65536   /* smaller: uploads over TLS hang */
-#define RECEIVE_BUFFER 4096    /* per WebSocket */
+#define RECEIVE_BUFFER 1920    /* per WebSocket: so an idle client takes less than 4 kB in all */
 #define HEADERS_IDLE_S 3600    /* longest request; after it libwebsockets logs its headers */
 #define HANDSHAKE_TIMEOUT_S 20 /* for headers, or the next piece of a body */
 #define KEEP_ALIVE_S 60
