@@ -56,8 +56,8 @@ static int answer_page(struct store *store, const struct wire_events *ask,
 int query_events(struct store *store, const struct wire_events *ask, struct buf *out)
 {
     struct wire_events_reply none = {.status = WIRE_NOT_FOUND};
-    struct store_head head;
-    struct page_sight sight;
+    struct store_head head = {0};
+    struct page_sight sight = {0};
     int rc = store->ops->head(store, &ask->conversation, &head);
 
     if (rc == 0)
@@ -128,7 +128,7 @@ static int gather_members(struct store *store, const struct wire_load *ask,
 
     while (wire_list_next(&users, &bytes)) {
         struct wire_member member;
-        struct page_sight sight;
+        struct page_sight sight = {0};
         int rc = wire_item_decode(bytes, &item);
 
         if (rc == 0)

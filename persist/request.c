@@ -3,6 +3,8 @@
 
 #include <errno.h>
 
+#include "base/topology.h"
+
 #define LIST_MAX (8u << 20)
 
 /* ---- what anybody may read ---- */
@@ -99,6 +101,8 @@ static int on_claim(struct request_desk *desk, const struct wire_head *head, str
     int rc = wire_claim_decode(body, &claim);
 
     (void)head;
+    if (rc == 0 && claim.holder.len > TOPOLOGY_NAME_MAX)
+        rc = -EPROTO; /* no daemon's name */
     buf_init(&list, LIST_MAX);
     if (rc == 0)
         rc = fence_claim(desk->fence, desk->store, &claim, &list, &count);

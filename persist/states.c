@@ -68,6 +68,12 @@ struct state *states_put(struct states *self, const struct state *state)
     return slot;
 }
 
+void states_make_room(struct states *self, size_t more)
+{
+    if (self->count + more > self->most)
+        states_clear(self);
+}
+
 /* What was pushed past the freed slot moves up, so that probing still finds it. */
 void states_drop(struct states *self, const struct id *conversation)
 {

@@ -21,5 +21,7 @@ void states_free(struct states **self);
 struct state *states_find(struct states *self, const struct id *conversation);
 /* A copy of *state, in place of what was there. */
 struct state *states_put(struct states *self, const struct state *state);
+/* Room for so many more: now it is emptied, or not before they are put. */
+void states_make_room(struct states *self, size_t more);
 void states_drop(struct states *self, const struct id *conversation);
 void states_clear(struct states *self);

@@ -102,6 +102,7 @@ static void get_collections(struct store_mongo *self, const char *database)
 {
     mongoc_write_concern_t *write = mongoc_write_concern_new();
     mongoc_read_concern_t *read = mongoc_read_concern_new();
+    mongoc_read_prefs_t *primary = mongoc_read_prefs_new(MONGOC_READ_PRIMARY);
 
     mongoc_write_concern_set_wmajority(write, WRITE_TIMEOUT_MS);
     mongoc_write_concern_set_journal(write, true);
@@ -111,9 +112,11 @@ static void get_collections(struct store_mongo *self, const char *database)
         self->collections[i] = mongoc_client_get_collection(self->client, database, names[i]);
         mongoc_collection_set_write_concern(self->collections[i], write);
         mongoc_collection_set_read_concern(self->collections[i], read);
+        mongoc_collection_set_read_prefs(self->collections[i], primary); /* whatever the URI says */
     }
     mongoc_write_concern_destroy(write);
     mongoc_read_concern_destroy(read);
+    mongoc_read_prefs_destroy(primary);
 }
 
 static int connect_to(struct store_mongo *self, const struct store_place *place)

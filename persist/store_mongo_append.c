@@ -350,6 +350,8 @@ int mongo_append(struct store *base, const struct wire_event *events, size_t cou
     self->verdicts = ret;
     self->count = count;
     memset(ret, 0, count * sizeof *ret);
+    /* Emptied in between, it would forget what is in the bulk and not in the store yet. */
+    states_make_room(self->store->states, count);
     /* A repeat takes two rounds, anything else one at most. */
     for (size_t rounds = 0; next < count && rc == 0; rounds++)
         rc = rounds > 2 * count + 2 ? -EAGAIN : run_round(self, &next);

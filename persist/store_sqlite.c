@@ -281,14 +281,16 @@ static int upgrade_from(struct store_sqlite *self, int64_t version)
 
 static int check_schema(struct store_sqlite *self, bool writer)
 {
-    int64_t version = 0, application = 0;
+    int64_t version = 0, application = 0, tables = 0;
     int rc = pragma_number(self, "PRAGMA user_version", &version);
 
     if (rc == 0)
         rc = pragma_number(self, "PRAGMA application_id", &application);
+    if (rc == 0)
+        rc = pragma_number(self, "SELECT count(*) FROM sqlite_master", &tables);
     if (rc < 0)
         return rc;
-    if (version != 0 && application != SQLITE_APPLICATION_ID) {
+    if ((version != 0 || tables != 0) && application != SQLITE_APPLICATION_ID) {
         snprintf(self->base.why, sizeof self->base.why,
                  "the SQLite database belongs to another program");
         return -EBADMSG;

@@ -86,6 +86,8 @@ static void store_failed(struct worker *self, int rc, const char *doing)
 {
     struct task_report report = {0};
 
+    if (!self->store)
+        return;
     snprintf(self->why, sizeof self->why, "%s",
              self->store->why[0] ? self->store->why : strerror(-rc));
     log_warn("the store failed", "doing=%s errno=%d reason=%s", doing, -rc, log_quote(self->why));
@@ -171,7 +173,7 @@ static void take_batch(struct worker *self, struct task *task, const struct requ
         rc = commit_add(self->commit, &self->fence, task);
     if (self->store && rc == -EAGAIN) {
         write_commit(self);
-        rc = commit_add(self->commit, &self->fence, task);
+        rc = self->store ? commit_add(self->commit, &self->fence, task) : -EAGAIN;
     }
     if (rc == 0)
         return; /* the group has the task now */

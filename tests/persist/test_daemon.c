@@ -52,6 +52,7 @@ static void stop(struct daemon *self, int signal)
 
     kill(self->pid, signal);
     waitpid(self->pid, &status, 0);
+    self->pid = 0;
     if (signal == SIGTERM && !(WIFEXITED(status) && WEXITSTATUS(status) == 0))
         fail_msg("parley-persist ended with status %d", status);
 }
@@ -197,6 +198,8 @@ static int tear_down(void **state)
     struct daemon *self = *state;
     char command[100];
 
+    if (self->pid > 0) /* the test has failed */
+        stop(self, SIGKILL);
     drop_reply(self);
     zsock_destroy(&self->sock);
     zsock_destroy(&self->control);
@@ -351,6 +354,22 @@ static void a_new_router_fences_the_old_one_for_ever(void **state)
     stop(self, SIGTERM);
 }
 
+/* As no daemon may be called. */
+#define LONG_NAME "a-name-of-more-than-64-bytes-that-no-daemon-has-and-nobody-could-read"
+
+static struct wire_bytes claim_as(struct daemon *self, const char *holder)
+{
+    struct wire_claim claim = {WIRE_ROUTER, UINT64_MAX, wire_text(holder)};
+    struct wire_bytes reply;
+    struct buf body;
+
+    buf_init(&body, 1 << 16);
+    wire_claim_encode(&body, &claim);
+    reply = ask(self, WIRE_TYPE_CLAIM, wire_buf(&body));
+    buf_done(&body);
+    return reply;
+}
+
 static void garbage_is_refused_and_costs_nothing_else(void **state)
 {
     struct daemon *self = daemon_of(state);
@@ -369,7 +388,9 @@ static void garbage_is_refused_and_costs_nothing_else(void **state)
     assert_int_equal(answer.status, WIRE_INVALID);
     assert_int_equal(status_of(ask(self, WIRE_TYPE_HEADS, wire_bytes_of(garbage, sizeof garbage))),
                      WIRE_INVALID);
+    assert_int_equal(status_of(claim_as(self, LONG_NAME)), WIRE_INVALID);
     assert_int_equal(append(self, epoch, &created), WIRE_ANSWER_STORED);
+    assert_int_equal(claim(self, "router"), epoch + 1);
     stop(self, SIGTERM);
 }
 

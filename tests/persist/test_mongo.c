@@ -78,6 +78,52 @@ static void a_reader_waits_for_the_writer_to_make_the_database(void **state)
     assert_int_equal(try_open(self, why), -EAGAIN);
 }
 
+/* What a secondary says may be old, and heads, fences and sessions are decided by it. */
+static void everything_is_read_from_the_primary_whatever_the_uri_says(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    const char *uri = self->place.uri;
+    char other[500];
+    struct store *store;
+
+    snprintf(other, sizeof other, "%s%sreadPreference=secondaryPreferred", uri,
+             strchr(uri, '?') ? "&" : "?");
+    self->place.uri = other;
+    store = fixture_open(self);
+    for (size_t i = 0; i < MONGO_COLLECTIONS; i++)
+        assert_int_equal(mongoc_read_prefs_get_mode(
+                             mongoc_collection_get_read_prefs(mongo_of(store)->collections[i])),
+                         MONGOC_READ_PRIMARY);
+    store->ops->close(&store);
+    self->place.uri = uri;
+}
+
+/* ---- what is remembered of heads ---- */
+
+static void a_table_of_heads_that_fills_up_within_a_batch_forgets_no_number(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    struct states *states = mongo_of(self->store)->states;
+    struct wire_event events[3];
+    struct wire_verdict verdicts[3];
+
+    fixture_conversation(self, 1, 1);
+    fixture_conversation(self, 2, 1);
+    states_clear(states);
+    for (uint64_t i = 0; i < 65535; i++) { /* all but one place */
+        struct state other = {0};
+
+        memcpy(other.conversation.bytes + 8, &i, sizeof i);
+        states_put(states, &other);
+    }
+    events[0] = fixture_message(self, 1, 2, 1, "a", "one");
+    events[1] = fixture_message(self, 2, 2, 1, "b", "two");
+    events[2] = fixture_message(self, 1, 3, 1, "c", "three");
+    assert_int_equal(self->store->ops->append(self->store, events, 3, verdicts), 0);
+    for (size_t i = 0; i < 3; i++)
+        assert_int_equal(verdicts[i].answer, WIRE_ANSWER_STORED);
+}
+
 /* ---- concerns ---- */
 
 static void write_everything(struct fixture *self)
@@ -399,6 +445,8 @@ int main(void)
         ON_MONGODB(a_newer_schema_is_refused_with_a_clear_sentence),
         ON_MONGODB(a_server_that_is_away_is_said_to_be),
         ON_MONGODB(a_reader_waits_for_the_writer_to_make_the_database),
+        ON_MONGODB(everything_is_read_from_the_primary_whatever_the_uri_says),
+        ON_MONGODB(a_table_of_heads_that_fills_up_within_a_batch_forgets_no_number),
         ON_MONGODB(every_write_asks_for_majority_and_journal),
         ON_MONGODB(a_write_that_asks_for_less_would_be_counted),
         ON_MONGODB(what_a_writer_left_undone_the_next_one_does),

@@ -57,6 +57,22 @@ static void another_programs_database_is_left_alone(void **state)
     assert_non_null(strstr(why, "another program"));
 }
 
+static void a_database_without_a_version_is_another_programs_when_it_has_tables(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    const char *own = self->place.path;
+    char path[100], why[400];
+
+    snprintf(path, sizeof path, "%s/foreign.db", self->dir);
+    run_sql(path, "CREATE TABLE notes(text TEXT)");
+    self->place.path = path;
+    assert_int_equal(try_open(self, why), -EBADMSG);
+    assert_non_null(strstr(why, "another program"));
+    run_sql(path, "DROP TABLE notes");
+    assert_int_equal(try_open(self, why), 0); /* empty: ours to make */
+    self->place.path = own;
+}
+
 static void a_second_writer_is_told_of_the_first(void **state)
 {
     struct fixture *self = fixture_of(state);
@@ -275,6 +291,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         ON_SQLITE(a_newer_schema_is_refused_with_a_clear_sentence),
         ON_SQLITE(another_programs_database_is_left_alone),
+        ON_SQLITE(a_database_without_a_version_is_another_programs_when_it_has_tables),
         ON_SQLITE(a_second_writer_is_told_of_the_first),
         ON_SQLITE(a_folder_that_is_not_there_is_named),
         ON_SQLITE(a_read_only_file_is_refused_with_a_clear_sentence),

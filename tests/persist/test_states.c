@@ -61,11 +61,32 @@ static void a_full_table_is_emptied_and_goes_on(void **arg)
     states_free(&states);
 }
 
+static void room_that_was_made_is_there_until_it_is_used(void **arg)
+{
+    struct states *states;
+    struct id id = number(0);
+
+    (void)arg;
+    states_new(&states, 10);
+    for (uint64_t n = 0; n < 7; n++)
+        put(states, n);
+    states_make_room(states, 3);
+    assert_non_null(states_find(states, &id)); /* there was room */
+    states_make_room(states, 4);
+    assert_null(states_find(states, &id));
+    id = number(100);
+    for (uint64_t n = 100; n < 104; n++)
+        put(states, n);
+    assert_non_null(states_find(states, &id));
+    states_free(&states);
+}
+
 int main(void)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(what_is_put_is_found_and_what_is_dropped_is_not),
         cmocka_unit_test(a_full_table_is_emptied_and_goes_on),
+        cmocka_unit_test(room_that_was_made_is_there_until_it_is_used),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
