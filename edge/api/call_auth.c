@@ -82,13 +82,15 @@ void call_sign_in(struct call *call, const struct wire_user *user, enum call_out
 
 /* ---- login ---- */
 
-static void on_checked(void *arg, const char *hash, bool good)
+static void on_checked(void *arg, const char *hash, enum password_result result)
 {
     struct call *call = arg;
     const struct sign_in *state = call->state;
 
     (void)hash;
-    if (good && state->user)
+    if (result == PASSWORD_UNDONE)
+        call_fail_busy(call, "the password could not be checked");
+    else if (result == PASSWORD_GOOD && state->user)
         open_session(call);
     else
         call_fail(call, WIRE_UNAUTHORIZED, "login or password is wrong");

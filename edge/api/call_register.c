@@ -59,9 +59,9 @@ static void add(struct call *call, const char *hash)
     CALL_ASK(call, id_partition(&user.id), user_add, USER_ADD, &query, on_added);
 }
 
-static void on_hashed(void *arg, const char *hash, bool good)
+static void on_hashed(void *arg, const char *hash, enum password_result result)
 {
-    (void)good;
+    (void)result;
     if (hash)
         add(arg, hash);
     else

@@ -28,7 +28,7 @@ struct job {
     char *text;
     char *hash; /* to be checked; NULL: to be made */
     char encoded[ENCODED];
-    bool done, good;
+    enum password_result result;
 };
 
 static bool make(const struct password_options *options, const char *text, char *ret)
@@ -40,16 +40,27 @@ static bool make(const struct password_options *options, const char *text, char 
                                  sizeof salt, HASH, ret, ENCODED) == ARGON2_OK;
 }
 
+static enum password_result check(const char *hash, const char *text)
+{
+    switch (argon2id_verify(hash, text, strlen(text))) {
+    case ARGON2_OK:
+        return PASSWORD_GOOD;
+    case ARGON2_MEMORY_ALLOCATION_ERROR:
+        return PASSWORD_UNDONE;
+    default:
+        return PASSWORD_WRONG;
+    }
+}
+
 /* In a thread: touches the job alone. */
 static void run(uv_work_t *work)
 {
     struct job *job = CONTAINER_OF(work, struct job, work);
 
-    if (job->hash && *job->hash) {
-        job->good = argon2id_verify(job->hash, job->text, strlen(job->text)) == ARGON2_OK;
-        return;
-    }
-    job->done = make(&job->self->options, job->text, job->encoded);
+    if (job->hash && *job->hash)
+        job->result = check(job->hash, job->text);
+    else if (make(&job->self->options, job->text, job->encoded))
+        job->result = job->hash ? PASSWORD_WRONG : PASSWORD_GOOD;
 }
 
 static void wipe(char **text)
@@ -62,13 +73,14 @@ static void wipe(char **text)
 static void on_done(uv_work_t *work, int status)
 {
     struct job *job = CONTAINER_OF(work, struct job, work);
-    bool made = status == 0 && job->done && !job->hash;
+    enum password_result result = status == 0 ? job->result : PASSWORD_UNDONE;
+    bool made = result == PASSWORD_GOOD && !job->hash;
 
     job->self->waiting--;
     *job->link = job->next;
     if (job->next)
         job->next->link = job->link;
-    job->fn(job->arg, made ? job->encoded : NULL, status == 0 && job->good);
+    job->fn(job->arg, made ? job->encoded : NULL, result);
     wipe(&job->text);
     wipe(&job->hash);
     free(job);

@@ -7,7 +7,7 @@
 
 struct outcome {
     int calls;
-    bool good;
+    enum password_result result;
     char hash[256];
 };
 
@@ -38,13 +38,22 @@ static int teardown(void **state)
     return 0;
 }
 
-static void on_done(void *arg, const char *hash, bool good)
+static void on_done(void *arg, const char *hash, enum password_result result)
 {
     struct outcome *outcome = arg;
 
     outcome->calls++;
-    outcome->good = good;
+    outcome->result = result;
     snprintf(outcome->hash, sizeof outcome->hash, "%s", hash ? hash : "");
+}
+
+static void on_outcome(void *arg, const char *hash, enum password_result result)
+{
+    int *undone = arg;
+
+    assert_null(hash);
+    assert_int_not_equal(result, PASSWORD_WRONG);
+    *undone += result == PASSWORD_UNDONE;
 }
 
 static void wait(struct world *world)
@@ -60,7 +69,8 @@ static bool check(struct world *world, const char *text, const char *hash)
     assert_int_equal(world->outcome.calls, 0);
     wait(world);
     assert_int_equal(world->outcome.calls, 1);
-    return world->outcome.good;
+    assert_int_not_equal(world->outcome.result, PASSWORD_UNDONE);
+    return world->outcome.result == PASSWORD_GOOD;
 }
 
 static void test_a_password_fits_its_own_hash_only(void **state)
@@ -120,6 +130,25 @@ static void test_what_waits_at_the_end_is_answered(void **state)
     assert_int_equal(outcome.calls, 4);
 }
 
+/* libuv has at most 1,024 threads: most of these are waiting. */
+static void test_what_was_not_checked_is_not_called_wrong(void **state)
+{
+    struct world *world = *state;
+    struct password_options options = {.passes = 1, .memory_kib = 64, .queue = 3000};
+    struct outcome outcome = {0};
+
+    assert_int_equal(password_hash(world->password, "x", on_done, &outcome), 0);
+    wait(world);
+    password_free(&world->password);
+    assert_int_equal(password_new(&world->password, &world->loop, &options), 0);
+    for (int i = 0; i < 3000; i++)
+        assert_int_equal(
+            password_check(world->password, "x", outcome.hash, on_outcome, &outcome.calls), 0);
+    outcome.calls = 0;
+    password_free(&world->password);
+    assert_true(outcome.calls > 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -128,6 +157,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_two_hashes_of_one_password_differ, setup, teardown),
         cmocka_unit_test_setup_teardown(test_a_full_queue_refuses, setup, teardown),
         cmocka_unit_test_setup_teardown(test_what_waits_at_the_end_is_answered, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_what_was_not_checked_is_not_called_wrong, setup,
+                                        teardown),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
