@@ -34,12 +34,25 @@ struct edge {
 
 /* ---- requests ---- */
 
+/* As calls are that are under way; the doors may be gone already. */
+static void refuse_stopping(struct http_request *request)
+{
+    static const char body[] = "{\"error\":{\"code\":\"unavailable\",\"message\":\"this server is "
+                               "stopping\",\"retryAfterMs\":1000}}";
+
+    http_answer(&request, &(struct http_answer){.status = 503,
+                                                .type = "application/json",
+                                                .headers = "Retry-After: 1\r\n",
+                                                .body = body,
+                                                .len = sizeof body - 1});
+}
+
 static bool on_request(void *arg, struct http_request *request)
 {
     struct edge *self = arg;
 
     if (self->stopping) {
-        http_answer_text(&request, 503, "text/plain", "this server is stopping\n");
+        refuse_stopping(request);
         return true;
     }
     return live_request(self->live, request) || rest_request(self->api, request);

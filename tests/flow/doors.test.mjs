@@ -225,6 +225,31 @@ describe('an edge that starts while persist is away', () => {
     });
 });
 
+describe('an edge that stops', () => {
+    let pipeline, url;
+
+    before(async () => {
+        pipeline = await new Pipeline({ config: { edge: { argon2_memory_kib: 65536, argon2_passes: 10 } } }).start();
+        [url] = pipeline.urls;
+    });
+    after(() => pipeline?.stop());
+
+    test('says so to all who ask, and calls nobody\'s password wrong', async () => {
+        const user = { username: 'ann', email: 'ann@example.org', password: 'open sesame' };
+        await must(url, 'POST', '/api/auth/register', { body: user });
+        const pid = await pipeline.pid('edge');
+        const answers = [];
+        const login = () => call(url, 'POST', '/api/auth/login', { body: { login: 'ann', password: user.password } }).then((answer) => answers.push(answer), () => {});
+        const all = Array.from({ length: 12 }, login);
+        await until('some wait', async () => (await pipeline.status()).edge.counters.passwords_waiting > 6);
+        process.kill(pid, 'SIGTERM');
+        await Promise.all(all);
+        const stopped = answers.filter((answer) => answer.status !== 200);
+        assert.ok(stopped.length > 0);
+        for (const { status, headers, body } of stopped) assert.deepEqual([status, body.error.code, headers.get('retry-after')], [503, 'unavailable', '1']);
+    });
+});
+
 describe('tokens that end', () => {
     let pipeline, url, ann;
 
