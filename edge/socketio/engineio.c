@@ -162,8 +162,7 @@ void session_end(struct engineio_session *self, enum engineio_reason reason)
 
     if (self->state != SESSION_OPEN)
         return;
-    self->state = SESSION_CLOSING;
-    session_hold(self);
+    self->state = SESSION_CLOSING; /* from here on only forget() frees it */
     count_end(&server->stats, reason);
     server->events->closed(self->user, reason);
     if (self->ws) {
@@ -176,7 +175,6 @@ void session_end(struct engineio_session *self, enum engineio_reason reason)
                    timers_now() + server->options.ping_timeout_ms);
     else
         forget(self);
-    session_release(self);
 }
 
 static void on_turn(struct turn_item *item)
@@ -348,6 +346,7 @@ void engineio_free(struct engineio **self)
         while (server->buckets[i]) {
             struct engineio_session *session = server->buckets[i];
 
+            /* NOLINTNEXTLINE(clang-analyzer-unix.Malloc): what is freed is out of its bucket */
             if (session->state == SESSION_CLOSING)
                 forget(session);
             else

@@ -13,9 +13,14 @@ struct text {
 
 static bool value(struct text *in);
 
+static bool is_one_of(char c, const char *set)
+{
+    return c && strchr(set, c);
+}
+
 static void skip_space(struct text *in)
 {
-    while (in->at < in->end && memchr(" \t\r\n", *in->at, 4))
+    while (in->at < in->end && is_one_of(*in->at, " \t\r\n"))
         in->at++;
 }
 
@@ -42,10 +47,10 @@ static bool escape(struct text *in)
     if (in->at == in->end)
         return false;
     if (*in->at != 'u')
-        return memchr("\"\\/bfnrt", *in->at++, 8);
+        return is_one_of(*in->at++, "\"\\/bfnrt");
     in->at++;
     for (int i = 0; i < 4; i++, in->at++) {
-        if (in->at == in->end || !memchr("0123456789abcdefABCDEF", *in->at, 22))
+        if (in->at == in->end || !is_one_of(*in->at, "0123456789abcdefABCDEF"))
             return false;
     }
     return true;

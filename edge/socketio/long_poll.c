@@ -144,7 +144,9 @@ static void on_body(void *arg, struct http_request *request, int rc, const void 
     struct engineio_session *self = arg;
 
     self->posting = false;
-    if (rc == -ECONNRESET) {
+    if (self->state == SESSION_ENDED) {
+        drop(&request); /* the server may be gone too */
+    } else if (rc == -ECONNRESET) {
         drop(&request);
         session_end(self, ENGINEIO_CLIENT);
     } else if (rc == -EMSGSIZE) {

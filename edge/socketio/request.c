@@ -42,7 +42,7 @@ void request_cors(struct engineio *server, struct http_request *request, char re
         return;
     for (const char *const *at = server->options.origins; *at; at++) {
         if (strcmp(*at, "*") == 0) {
-            strcpy(ret, "Access-Control-Allow-Origin: *\r\n");
+            snprintf(ret, CORS_ROOM, "Access-Control-Allow-Origin: *\r\n");
             return;
         }
         if (strcmp(*at, origin) != 0)

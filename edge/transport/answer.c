@@ -2,6 +2,7 @@
 #include "edge/transport/private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -114,9 +115,9 @@ void http_remote(const struct http_request *self, char ret[HTTP_ADDRESS_TEXT])
     if (self->conn.wsi)
         lws_get_peer_simple(self->conn.wsi, text, sizeof(text));
     if (strncmp(text, mapped, strlen(mapped)) == 0 && strchr(text, '.'))
-        strcpy(ret, text + strlen(mapped));
+        snprintf(ret, HTTP_ADDRESS_TEXT, "%s", text + strlen(mapped));
     else
-        strcpy(ret, text);
+        snprintf(ret, HTTP_ADDRESS_TEXT, "%s", text);
 }
 
 void http_receive(struct http_request *self, size_t max, http_body_fn received, void *arg)

@@ -172,10 +172,12 @@ static int finish(struct http_request *self)
     return go_on && lws_http_transaction_completed(wsi) == 0 ? 0 : -1;
 }
 
-static int write_answer(struct http_request *self)
+/* Unless it waits for room, or lingers, the request is freed. */
+static int write_answer(struct http_request *self, bool *ret_waits)
 {
     int rc = write_out(self);
 
+    *ret_waits = rc == 0;
     if (rc == 1)
         return finish(self);
     self->state = REQUEST_WRITING;
@@ -224,8 +226,10 @@ static void on_watch(struct watch_item *item, bool gone)
 
 int request_on_writable(struct http_request *self)
 {
+    bool waits;
+
     if (self->state == REQUEST_ANSWERED || self->state == REQUEST_WRITING)
-        return write_answer(self);
+        return write_answer(self, &waits);
     return 0;
 }
 
@@ -234,17 +238,15 @@ int request_on_writable(struct http_request *self)
 /* Its owner's callback has returned. */
 static int settle(struct http_request *self)
 {
-    struct lws *wsi = self->conn.wsi;
+    bool upgrade = self->upgrade, waits;
     int rc = 0;
 
     self->conn.inside = false;
     if (self->state == REQUEST_ANSWERED) {
-        bool upgrade = self->upgrade;
-
-        rc = write_answer(self);
+        rc = write_answer(self, &waits);
         if (upgrade)
             return -1;
-        if (rc == 0 && lws_get_opaque_user_data(wsi) == self && self->state == REQUEST_WRITING)
+        if (waits)
             pause_reading(self, true);
     } else if (self->state == REQUEST_NEW) {
         self->state = REQUEST_HELD;

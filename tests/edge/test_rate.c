@@ -46,6 +46,27 @@ static void test_it_fills_at_its_rate_and_never_above_the_burst(void **state)
     assert_int_equal(taken, 20);
 }
 
+static void test_what_is_charged_is_waited_for(void **state)
+{
+    AUTO(rate_free) struct rate *rate = make(50, 200, 64);
+    struct id key = id_random();
+
+    (void)state;
+    assert_int_equal(rate_take(rate, &key, SECOND), 0);
+    rate_charge(rate, &key, 100, SECOND);
+    for (int i = 0; i < 99; i++)
+        assert_int_equal(rate_take(rate, &key, SECOND), 0);
+    rate_charge(rate, &key, 50, SECOND);
+    assert_in_range(rate_take(rate, &key, SECOND), 51 * 20, 51 * 20 + 1);
+    assert_int_equal(rate_take(rate, &key, SECOND + 51 * 20 * 1000), 0);
+    for (int i = 0; i < 9; i++)
+        rate_charge(rate, &key, UINT64_MAX, 3 * SECOND);
+    assert_in_range(rate_take(rate, &key, 3 * SECOND), 201 * 20, 201 * 20 + 1);
+    for (int i = 0; i < 200; i++)
+        assert_int_equal(rate_take(rate, &key, 11 * SECOND), 0);
+    assert_true(rate_take(rate, &key, 11 * SECOND) > 0);
+}
+
 static void test_one_key_does_not_touch_another(void **state)
 {
     AUTO(rate_free) struct rate *rate = make(1, 1, 1024);
@@ -137,6 +158,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_burst_is_let_through_and_then_it_is_refused),
         cmocka_unit_test(test_it_fills_at_its_rate_and_never_above_the_burst),
+        cmocka_unit_test(test_what_is_charged_is_waited_for),
         cmocka_unit_test(test_one_key_does_not_touch_another),
         cmocka_unit_test(test_when_more_keys_come_the_fullest_bucket_goes),
         cmocka_unit_test(test_addresses_of_one_ipv6_network_are_one_key),
