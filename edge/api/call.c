@@ -98,6 +98,11 @@ bool call_admit(struct call *call, const char *address)
     return false;
 }
 
+void call_charge(struct call *call, uint64_t more)
+{
+    rate_charge(rate_of(call), &call->claims.user, more, clock_monotonic_us());
+}
+
 void call_run(struct call *call)
 {
     struct shape_error error;

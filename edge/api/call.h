@@ -71,6 +71,8 @@ void call_end_all(struct api *api);
 /* Takes a token from the bucket of the user, or of the address for those that need none; false: the
  * call has been answered. */
 bool call_admit(struct call *call, const char *address) MUST_CHECK;
+/* Counts the call of a user as so many more: of what it names, each costs work elsewhere. */
+void call_charge(struct call *call, uint64_t more);
 /* Checks input against the shape and runs it. */
 void call_run(struct call *call);
 

@@ -7,6 +7,7 @@
 #include "edge/api/render.h"
 
 #define TITLE_MOST 200
+#define MEMBERS_A_CALL 10 /* named ones that count as another call */
 #define PAGE 50
 #define PAGE_MOST 100
 
@@ -211,6 +212,7 @@ static void run_create(struct call *call)
     state->id = state->direct
                     ? id_of_pair(&call->claims.user, &state->others[0])
                     : id_of_conversation(&call->claims.user, client_id.data, client_id.len);
+    call_charge(call, state->count / MEMBERS_A_CALL);
     check_next(call);
 }
 

@@ -188,10 +188,12 @@ static void run_add(struct call *call)
     state->role = *role ? render_role_of(role) : WIRE_ROLE_MEMBER;
     if (!call_ids(call, "userIds", &state->users, &state->count))
         return;
-    if (state->count == 0)
+    if (state->count == 0) {
         call_fail_member(call, "userIds", "userIds must name somebody else");
-    else
-        add_next(call);
+        return;
+    }
+    call_charge(call, state->count - 1); /* one event each */
+    add_next(call);
 }
 
 static const struct shape_member add_shape[] = {

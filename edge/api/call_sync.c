@@ -6,7 +6,8 @@
 #include "edge/api/render.h"
 
 #define CURSORS_MOST 10000
-#define EVENTS 1000 /* of an answer, and no more: persist gives no more either */
+#define CURSORS_A_CALL 100 /* count as another call */
+#define EVENTS 1000        /* of an answer, and no more: persist gives no more either */
 
 /* An answer is an acknowledgement, which must find room beside what else waits for the client: what
  * is beyond its share is left for the next call. */
@@ -152,6 +153,7 @@ static void run(struct call *call)
     if (!add_cursors(call, &cursors, &count))
         return;
     query.cursors = wire_list_of(&cursors, count);
+    call_charge(call, count / CURSORS_A_CALL);
     CALL_ASK(call, id_partition(&query.user), sync, SYNC, &query, on_reply);
 }
 

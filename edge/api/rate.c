@@ -7,11 +7,11 @@
 #include <string.h>
 
 #define WAYS 4
-#define TOKEN 1000000ULL /* a token, in millionths: one microsecond adds per_second of them */
+#define TOKEN 1000000LL /* a token, in millionths: one microsecond adds per_second of them */
 
 struct bucket {
     struct id key;
-    uint64_t level;
+    int64_t level; /* below zero: a debt */
     uint64_t at_us;
 };
 
@@ -39,15 +39,15 @@ void rate_free(struct rate **self)
     free(TAKE(*self));
 }
 
-static uint64_t level_now(const struct rate *self, const struct bucket *bucket, uint64_t now_us)
+static int64_t level_now(const struct rate *self, const struct bucket *bucket, uint64_t now_us)
 {
-    uint64_t most = self->options.burst * TOKEN;
-    uint64_t passed = now_us > bucket->at_us ? now_us - bucket->at_us : 0;
+    int64_t most = self->options.burst * TOKEN, level;
+    int64_t passed = now_us > bucket->at_us ? (int64_t)(now_us - bucket->at_us) : 0;
 
-    if (id_is_zero(&bucket->key) || passed > most) /* in that time any bucket is full */
+    if (id_is_zero(&bucket->key) || passed > 2 * most) /* in that time any bucket is full */
         return most;
-    passed = bucket->level + passed * self->options.per_second;
-    return passed < most ? passed : most;
+    level = bucket->level + passed * self->options.per_second;
+    return level < most ? level : most;
 }
 
 static struct bucket *find(struct rate *self, const struct id *key, uint64_t now_us)
@@ -71,7 +71,7 @@ static struct bucket *find(struct rate *self, const struct id *key, uint64_t now
 uint32_t rate_take(struct rate *self, const struct id *key, uint64_t now_us)
 {
     struct bucket *bucket = find(self, key, now_us);
-    uint64_t missing_us;
+    int64_t missing_us;
 
     bucket->level = level_now(self, bucket, now_us);
     bucket->at_us = now_us;
@@ -81,6 +81,18 @@ uint32_t rate_take(struct rate *self, const struct id *key, uint64_t now_us)
     }
     missing_us = (TOKEN - bucket->level + self->options.per_second - 1) / self->options.per_second;
     return (uint32_t)(missing_us / 1000 + 1);
+}
+
+void rate_charge(struct rate *self, const struct id *key, uint64_t tokens, uint64_t now_us)
+{
+    struct bucket *bucket = find(self, key, now_us);
+    int64_t most = self->options.burst * TOKEN;
+    int64_t cost = tokens < self->options.burst ? (int64_t)tokens * TOKEN : most;
+
+    bucket->level = level_now(self, bucket, now_us) - cost;
+    bucket->at_us = now_us;
+    if (bucket->level < -most)
+        bucket->level = -most;
 }
 
 struct id rate_key_of_address(const char *address)

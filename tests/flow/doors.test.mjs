@@ -150,6 +150,28 @@ describe('limits and other origins', () => {
     });
 });
 
+describe('a call that names many', () => {
+    let pipeline, url, ann;
+
+    before(async () => {
+        pipeline = await new Pipeline({ config: { edge: { other_rate: 1, other_burst: 50 } } }).start();
+        [url] = pipeline.urls;
+        [ann] = await pipeline.users(1);
+    });
+    after(() => pipeline?.stop());
+
+    test('counts as many', async () => {
+        const socket = await connect(url, ann.token);
+        const digits = 'abcdefghijklmnopqrstuvwxyz';
+        const cursors = Object.fromEntries(Array.from({ length: 5000 }, (_, i) => [[i % 26, Math.floor(i / 26) % 26, Math.floor(i / 676)].map((n) => digits[n]).join('').padEnd(26, 'a'), 0]));
+        assert.equal((await socket.timeout(5000).emitWithAck('sync', { cursors })).ok, true);
+        const { error } = await socket.timeout(5000).emitWithAck('sync', { cursors });
+        assert.equal(error.code, 'rate_limited');
+        assert.ok(error.retryAfterMs > 0);
+        socket.close();
+    });
+});
+
 describe('a device that missed more than an answer may hold', () => {
     let pipeline, url, ann, bob, id, old;
 
