@@ -327,7 +327,7 @@ static int set_up(struct store_sqlite *self, bool writer)
         return sqlite_error(self, SQLITE_READONLY);
     sqlite3_busy_timeout(self->db, BUSY_TIMEOUT_MS);
     rc = run_text(self, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
-                        "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 4000;"
+                        "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000;"
                         "PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;");
     if (rc == 0)
         rc = check_schema(self, writer);
