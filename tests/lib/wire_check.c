@@ -2,15 +2,36 @@
  * bytes. */
 #include "tests/lib/wire_check.h"
 
+#include <stdlib.h>
 #include <string.h>
 
-#define CHECK_CASE(name, NAME, number)                \
-    case number: {                                    \
-        struct wire_##name message;                   \
-        if (wire_##name##_decode(body, &message) < 0) \
-            return 0;                                 \
-        wire_##name##_encode(out, &message);          \
-        return 1;                                     \
+/* Steps through a list to its end: every item must lie inside it. */
+static void step(struct wire_list list)
+{
+    const uint8_t *end = list.data + list.len;
+    struct wire_bytes item;
+
+    while (wire_list_next(&list, &item))
+        if (item.data + item.len > end)
+            abort();
+}
+
+#define STEP_u8(field)
+#define STEP_u16(field)
+#define STEP_u32(field)
+#define STEP_u64(field)
+#define STEP_id(field)
+#define STEP_bytes(field)
+#define STEP_list(field) step(field);
+#define STEP(kind, field) STEP_##kind(message.field)
+
+#define CHECK_CASE(name, NAME, number)                         \
+    case number: {                                             \
+        struct wire_##name message;                            \
+        if (wire_##name##_decode(body, &message) < 0)          \
+            return 0;                                          \
+        WIRE_##NAME(STEP) wire_##name##_encode(out, &message); \
+        return 1;                                              \
     }
 
 static int decode_encode(struct wire_bytes frame, struct buf *out)
