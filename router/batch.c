@@ -259,12 +259,15 @@ void batch_lane_answer(struct batch_lane *self, uint64_t trace, struct wire_byte
         return;
     }
     self->timeout_ms = BATCH_TIMEOUT_MS;
-    if (trace != batch->number) { /* the answer to the older one is lost */
+    if (wire_batch_answer_decode(body, &answer) < 0)
+        answer = (struct wire_batch_answer){.status = WIRE_INVALID};
+    if (trace !=
+        batch->number) { /* the answer to the older one is lost, or only this was refused */
+        if (answer.status == WIRE_UNAVAILABLE)
+            backoff_fail(&self->backoff, now_us / US_PER_MS);
         go_back(self);
         return;
     }
-    if (wire_batch_answer_decode(body, &answer) < 0)
-        answer = (struct wire_batch_answer){.status = WIRE_INVALID};
     take_answer(self, batch, &answer, now_us);
 }
 

@@ -312,6 +312,28 @@ static void test_an_answer_that_is_lost_shows_by_the_next_one(void **state)
     assert_int_equal(self->sent[2].count, 2);
 }
 
+static void test_a_worker_too_busy_for_the_second_batch_is_not_asked_again_at_once(void **state)
+{
+    struct world *self = *state;
+
+    add(self, "a");
+    pump(self);
+    add(self, "b");
+    pump(self);
+    answer(self, 2, WIRE_UNAVAILABLE, 0, 0); /* while the first one waits to be written */
+    pump(self);
+    assert_int_equal(self->sent_count, 2);
+    store(self, 0); /* late now */
+    assert_int_equal(self->settled_count, 0);
+    self->now_us += 100 * MS;
+    pump(self);
+    assert_int_equal(self->sent_count, 3);
+    assert_int_equal(self->sent[2].count, 2);
+    store(self, 2);
+    assert_int_equal(self->settled_count, 2);
+    assert_false(batch_lane_is_waiting(self->lane));
+}
+
 static void test_what_cannot_be_settled_goes_back_with_all_that_follows(void **state)
 {
     struct world *self = *state;
@@ -422,6 +444,7 @@ int main(void)
         CASE(test_time_outs_grow_until_something_is_answered),
         CASE(test_another_process_gets_all_that_its_predecessor_did_not_answer),
         CASE(test_an_answer_that_is_lost_shows_by_the_next_one),
+        CASE(test_a_worker_too_busy_for_the_second_batch_is_not_asked_again_at_once),
         CASE(test_what_cannot_be_settled_goes_back_with_all_that_follows),
         CASE(test_when_nothing_is_settled_it_waits_before_going_back),
         CASE(test_an_answer_of_the_wrong_length_settles_nothing),
