@@ -73,7 +73,7 @@ describe('rule 1: no permessage-deflate', () => {
 
 describe('rule 2: no HTTP/2', () => {
   test('of h2 and http/1.1 the latter is chosen', async () => {
-    const socket = tls.connect({ port: secure.port, ALPNProtocols: ['h2', 'http/1.1'], rejectUnauthorized: false });
+    const socket = tls.connect({ host: '127.0.0.1', port: secure.port, ALPNProtocols: ['h2', 'http/1.1'], rejectUnauthorized: false });
     await new Promise((resolve) => { socket.on('secureConnect', resolve); });
     assert.equal(socket.alpnProtocol, 'http/1.1');
     socket.destroy();
@@ -106,7 +106,7 @@ describe('rule 3: uploads over TLS', () => {
 describe('rule 3: what libwebsockets reads of a TLS record is less than the record', () => {
   for (const size of [5000, 12000, 16000]) {
     test(`a request and its ${size} bytes in one record arrive whole`, async () => {
-      const socket = tls.connect({ port: secure.port, rejectUnauthorized: false });
+      const socket = tls.connect({ host: '127.0.0.1', port: secure.port, rejectUnauthorized: false });
       let text = '';
       socket.on('data', (data) => { text += data.toString('latin1'); });
       socket.write(`POST /http/echo ${HEAD}Content-Length: ${size}\r\n\r\n${'x'.repeat(size)}`);
