@@ -99,6 +99,7 @@ bool call_cursor_read(struct call *call, struct call_cursor *ret)
     size_t digits = strspn(text, "0123456789abcdef");
 
     ret->len = digits / 2;
+    call->doubtful = "cursor"; /* what it says, persist knows */
     if (text[digits] || digits % 2 || ret->len > sizeof ret->bytes) {
         call_fail_member(call, "cursor", "cursor is none that this server gave");
         return false;

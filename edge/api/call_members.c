@@ -41,7 +41,11 @@ static void run_list(struct call *call)
 
     if (!call_cursor_read(call, &cursor))
         return;
-    if (cursor.len == sizeof query.after)
+    if (cursor.len && cursor.len != sizeof query.after) {
+        call_fail_member(call, "cursor", "cursor is none that this server gave");
+        return;
+    }
+    if (cursor.len)
         query.after = *(struct id *)cursor.bytes;
     CALL_ASK(call, id_partition(&query.conversation), members, MEMBERS, &query, on_list);
 }

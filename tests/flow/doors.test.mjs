@@ -32,6 +32,8 @@ describe('members and their roles', () => {
         const first = await members(ann, 'GET', '?limit=2');
         const second = await members(ann, 'GET', `?limit=2&cursor=${first.body.nextCursor}`);
         assert.equal(second.body.nextCursor, null);
+        assert.equal((await members(ann, 'GET', '?cursor=ab')).body.error.details.member, 'cursor');
+        assert.equal((await call(url, 'GET', '/api/conversations?cursor=ab', { token: ann.token })).body.error.details.member, 'cursor');
         const all = [...first.body.members, ...second.body.members];
         assert.deepEqual(all.map((one) => one.userId).sort(), [ann.id, bob.id, eve.id].sort());
         assert.equal(all.find((one) => one.userId === ann.id).role, 'owner');
