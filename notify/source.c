@@ -98,7 +98,9 @@ void source_claim(struct source *self)
     size_t room = self->calls.room(self->calls.arg), taken = reserved(self);
 
     for (size_t i = 0; i < self->count; i++) {
-        struct worker *worker = &self->workers[(self->turn + i) % self->count];
+        struct worker *worker =
+            &self->workers[self->turn + i < self->count ? self->turn + i
+                                                        : self->turn + i - self->count];
 
         if (worker->claim && now_ms - worker->claimed_ms >= ANSWER_MS) {
             worker->claim = 0;
@@ -109,7 +111,7 @@ void source_claim(struct source *self)
         claim(self, worker, (uint32_t)(room - taken), now_ms);
         taken = reserved(self);
     }
-    self->turn = (self->turn + 1) % self->count;
+    self->turn = self->turn + 1 < self->count ? self->turn + 1 : 0;
 }
 
 void source_wake(struct source *self)

@@ -25,6 +25,7 @@ struct ws {
     const struct ws_events *events;
     void *user;
     bool closing;    /* its owner has forgotten it */
+    bool excess;     /* the message being read is too big */
     uint16_t code;   /* to close with */
     uint32_t frames; /* waiting here: */
     struct frame *first, *last;
@@ -266,6 +267,15 @@ static int deliver(struct ws *self, bool binary, const void *data, size_t len)
     return 0;
 }
 
+/* Reads the rest of a frame that is not far too big: closing over unread bytes would reset the
+ * connection, and the client would not learn why. */
+static int refuse(struct ws *self, size_t left)
+{
+    drop_in(self);
+    self->excess = true;
+    return left > 0 && left <= self->max ? 0 : fail(self, CLOSE_TOO_BIG);
+}
+
 int ws_on_receive(struct ws *self, const void *data, size_t len)
 {
     struct lws *wsi = self->conn.wsi;
@@ -277,8 +287,8 @@ int ws_on_receive(struct ws *self, const void *data, size_t len)
 
     if (self->closing)
         return 0;
-    if (left > self->max || len + before > self->max - left)
-        return fail(self, CLOSE_TOO_BIG);
+    if (self->excess || left > self->max || len + before > self->max - left)
+        return refuse(self, left);
     if (whole && !self->in)
         return deliver(self, binary, data, len);
     if (!self->in) {

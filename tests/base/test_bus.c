@@ -66,7 +66,7 @@ static void test_a_frame_arrives_with_the_name_of_its_sender_and_can_be_answered
 {
     struct fixture *self = *state;
     AUTO(buf_done) struct buf frame;
-    struct bus_frame got;
+    struct bus_frame got = {0};
     struct wire_gap gap;
 
     buf_init(&frame, 1000);
@@ -86,7 +86,7 @@ static void test_a_malformed_frame_is_dropped_and_the_next_one_arrives(void **st
 {
     struct fixture *self = *state;
     AUTO(buf_done) struct buf frame;
-    struct bus_frame got;
+    struct bus_frame got = {0};
 
     buf_init(&frame, 1000);
     buf_put_text(&frame, "rubbish");

@@ -103,7 +103,7 @@ static void test_a_cancelled_question_is_not_answered(void **state)
 static void test_beyond_the_limit_questions_are_refused(void **state)
 {
     struct fake *fake = *state;
-    struct reply reply = {0};
+    static struct reply reply; /* outlives the test, as the last question does */
     size_t taken = 0;
 
     fake->persist_up = false;

@@ -69,7 +69,10 @@ static int append_batch(struct load *self, unsigned done)
     for (unsigned i = 0; i < self->batch; i++) {
         unsigned n = done + i;
 
-        make_event(self, i, n < self->conversations ? n : (unsigned)random() % self->conversations,
+        make_event(self, i,
+                   n < self->conversations || self->conversations == 0
+                       ? n
+                       : (unsigned)random() % self->conversations,
                    n);
     }
     rc = self->store->ops->append(self->store, self->events, self->batch, self->verdicts);
