@@ -242,7 +242,7 @@ export async function killAll(crowd, names, times) {
     const kills = [];
     for (let round = 0; round < times; round++)
         for (const name of names) {
-            await pause(300 + crowd.random() * 700);
+            await pause(100 + crowd.random() * 500);
             const unanswered = crowd.members.reduce((sum, m) => sum + m.unanswered.size, 0);
             await until(`${name} is there to be killed`, () => crowd.pipeline.signal(name));
             kills.push({ name, unanswered });

@@ -5,15 +5,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Steps through a list to its end: every item must lie inside it. */
+/* Steps through a list to its end: its items must add up to it. */
 static void step(struct wire_list list)
 {
-    const uint8_t *end = list.data + list.len;
+    size_t left = list.len;
     struct wire_bytes item;
 
-    while (wire_list_next(&list, &item))
-        if (item.data + item.len > end)
+    while (wire_list_next(&list, &item)) {
+        if (item.len + 4 > left)
             abort();
+        left -= item.len + 4;
+    }
+    if (left != 0)
+        abort();
 }
 
 #define STEP_u8(field)
