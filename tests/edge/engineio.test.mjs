@@ -3,6 +3,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
 import { Echo, eventually, sleep } from '../lib/echo.mjs';
+import { patience } from '../lib/pipeline.mjs';
 import { Polling, SEPARATOR, Socket } from '../lib/sio.mjs';
 
 const AT_ONCE = 200; // ms
@@ -77,7 +78,7 @@ for (const path of ['/engine.io/', '/socket.io/']) {
       for (let round = 0; round < 3; round++) {
         const from = performance.now();
         assert.equal(await socket.next(), '2');
-        assert(performance.now() - from < 400);
+        assert(performance.now() - from < 400 * patience);
         socket.send('3');
       }
       socket.end();
@@ -85,7 +86,7 @@ for (const path of ['/engine.io/', '/socket.io/']) {
     test('WebSocket ping timeout: closed, 500 ms after the handshake', async () => {
       const socket = await Socket.open(echo.ws, path);
       const ms = await socket.untilClosed();
-      assert(ms > 450 && ms < 700, `${ms} ms`);
+      assert(ms > 450 && ms < 700 * patience, `${ms} ms`);
     });
 
     test('polling close: the waiting GET gets a noop, and the session ends', async () => {
