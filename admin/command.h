@@ -42,4 +42,4 @@ int command_parse(const struct command *const *table, int argc, char **argv,
 int command_main(const struct command *const *table, int argc, char **argv);
 
 extern const struct command command_up, command_status, command_user_add, command_user_import,
-    command_user_token, command_scan;
+    command_user_token, command_scan, command_keys;

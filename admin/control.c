@@ -1,10 +1,26 @@
 /* How the command asks a daemon: one frame there, one back, tied by the trace id. */
 #include "admin/control.h"
 
+#include <stdio.h>
 #include <string.h>
+
+#include "base/curve.h"
 
 #define HIGH_WATER 1000
 #define FRAME_MAX (256u << 10)
+
+/* Daemons on other hosts answer only whom they know. */
+static int show_key(struct place *place)
+{
+    AUTO(base_free_text) char *why = NULL;
+    int rc = 0;
+
+    if (conf_text(place->conf, "bus/hosts")[0] != '\0')
+        rc = curve_start(conf_path(place->conf, "bus/keys"), "admin", &why);
+    if (rc < 0)
+        fprintf(stderr, "parley: %s\n", why ? why : strerror(-rc));
+    return rc;
+}
 
 int control_open(zsock_t **ret, struct place *place, const char *daemon)
 {
@@ -13,7 +29,9 @@ int control_open(zsock_t **ret, struct place *place, const char *daemon)
     struct bus_options options = {
         .type = ZMQ_DEALER, .endpoint = endpoint, .high_water = HIGH_WATER};
 
-    return bus_open(ret, &options);
+    int rc = show_key(place);
+
+    return rc < 0 ? rc : bus_open(ret, &options);
 }
 
 void control_begin(struct buf *frame, enum wire_type type, uint64_t trace)

@@ -4,13 +4,8 @@
 #include "admin/command.h"
 
 static const struct command *const commands[] = {
-    &command_up,
-    &command_status,
-    &command_user_add,
-    &command_user_import,
-    &command_user_token,
-    &command_scan,
-    NULL,
+    &command_up,         &command_status, &command_user_add, &command_user_import,
+    &command_user_token, &command_scan,   &command_keys,     NULL,
 };
 
 int main(int argc, char **argv)

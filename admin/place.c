@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "admin/why.h"
+#include "base/curve.h"
 
 static const char *const roles[] = {"persist", "router", "notify", "scan", "edge"};
 static const char *const usual_files[] = {"parley.cfg", "parley-data/parley.cfg"};
@@ -104,6 +105,7 @@ void place_close(struct place **self)
 {
     if (!*self)
         return;
+    curve_stop();
     conf_free(&(*self)->conf);
     free((*self)->folder);
     free((*self)->file);

@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "base/curve.h"
+
 #define HEARTBEAT_MS 1000
 #define HEARTBEAT_TIMEOUT_MS 5000
 #define RECONNECT_MS 20
@@ -31,6 +33,32 @@ static void set_limits(zsock_t *sock, const struct bus_options *options)
         zsock_set_identity(sock, options->identity);
 }
 
+/* tcp endpoints end with "#NAME": whose they are. */
+static int secure(zsock_t *sock, const struct bus_options *options)
+{
+    const char *name = strchr(options->endpoint, '#');
+
+    if (strncmp(options->endpoint, "tcp://", 6) != 0)
+        return 0;
+    if (options->bind)
+        return curve_serve(sock);
+    return name ? curve_reach(sock, name + 1) : -ENOKEY;
+}
+
+static int attach(zsock_t *sock, const struct bus_options *options)
+{
+    char endpoint[256];
+    mode_t mask = umask(0077);
+    int rc;
+
+    snprintf(endpoint, sizeof endpoint, "%.*s", (int)strcspn(options->endpoint, "#"),
+             options->endpoint);
+    rc = options->bind ? zmq_bind(zsock_resolve(sock), endpoint)
+                       : zmq_connect(zsock_resolve(sock), endpoint);
+    umask(mask);
+    return rc < 0 ? -errno : 0;
+}
+
 static const char *ipc_path(const char *endpoint)
 {
     return strncmp(endpoint, "ipc://", 6) == 0 ? endpoint + 6 : NULL;
@@ -40,7 +68,6 @@ int bus_open(zsock_t **ret, const struct bus_options *options)
 {
     AUTO(zsock_destroy) zsock_t *sock = zsock_new(options->type);
     const char *path = ipc_path(options->endpoint);
-    mode_t mask;
     int rc;
 
     if (options->high_water <= 0)
@@ -50,12 +77,11 @@ int bus_open(zsock_t **ret, const struct bus_options *options)
     if (!sock)
         return -errno;
     set_limits(sock, options);
-    mask = umask(0077);
-    rc = options->bind ? zmq_bind(zsock_resolve(sock), options->endpoint)
-                       : zmq_connect(zsock_resolve(sock), options->endpoint);
-    umask(mask);
+    rc = secure(sock, options);
+    if (rc == 0)
+        rc = attach(sock, options);
     if (rc < 0)
-        return -errno;
+        return rc;
     *ret = TAKE(sock);
     return 0;
 }

@@ -10,8 +10,8 @@
 #define BUS_PEER_MAX 48 /* bytes of a routing id: NAME#BOOT */
 
 struct bus_options {
-    int type; /* ZMQ_ROUTER, ZMQ_DEALER, ZMQ_PUSH, ZMQ_PULL */
-    const char *endpoint;
+    int type;             /* ZMQ_ROUTER, ZMQ_DEALER, ZMQ_PUSH, ZMQ_PULL */
+    const char *endpoint; /* of topology_endpoint */
     bool bind;            /* else connect */
     int high_water;       /* messages per peer and direction; 0 is refused */
     const char *identity; /* what a ROUTER knows this DEALER by; NULL: none */
@@ -30,9 +30,10 @@ struct bus_frame {
     struct wire_bytes body;
 };
 
-/* -errno as zmq gives it (-EADDRINUSE, -ENAMETOOLONG for an ipc path beyond 107 bytes, …). A bound
- * ipc socket is readable and writable by its owner alone. ROUTER sockets report an unreachable peer
- * (mandatory) and let a peer that comes back under its old name take over (handover). */
+/* tcp sockets are CURVE ones (base/curve.h): -ENOKEY without a key. Else -errno as zmq gives it
+ * (-EADDRINUSE, -ENAMETOOLONG for an ipc path beyond 107 bytes, …). A bound ipc socket is readable
+ * and writable by its owner alone. ROUTER sockets report an unreachable peer (mandatory) and let a
+ * peer that comes back under its old name take over (handover). */
 int bus_open(zsock_t **ret, const struct bus_options *options) MUST_CHECK;
 
 /* The next frame: 1; 0 when none waits; -EPROTO for a malformed one, which is dropped. After 1, and

@@ -39,6 +39,9 @@ struct conf {
 /* The keys that every daemon knows: all must agree on them. */
 static const struct conf_key shared_keys[] = {
     CONF_PATH("bus/dir", "run", "folder of the ipc:// sockets between the daemons"),
+    CONF_TEXT("bus/hosts", "",
+              "daemons reached by tcp: \"edge.2=10.0.0.2:7000 …\", five ports each"),
+    CONF_PATH("bus/keys", "secrets/bus", "folder of the keys that tcp takes"),
     CONF_TEXT("bus/workers", "persist",
               "persist workers and their partitions: \"persist.1:0-31 persist.2:32-63\""),
     CONF_TEXT("bus/jobs", "", "what a new message causes: \"webhook\" or nothing"),

@@ -9,6 +9,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/curve.h"
 #include "base/log.h"
 
 #define CONTROL_HIGH_WATER 1000
@@ -121,6 +122,19 @@ static int start_log(struct service *self, bool verbose)
     return -EINVAL;
 }
 
+/* Whoever speaks tcp needs a key; on one machine nobody does. */
+static int start_keys(struct service *self)
+{
+    AUTO(base_free_text) char *why = NULL;
+    int rc = 0;
+
+    if (conf_text(self->conf, "bus/hosts")[0] != '\0')
+        rc = curve_start(conf_path(self->conf, "bus/keys"), self->name, &why);
+    if (rc < 0)
+        log_error("no key for the bus", "reason=%s", log_quote(why ? why : strerror(-rc)));
+    return rc;
+}
+
 static int open_control(struct service *self)
 {
     AUTO(base_free_text)
@@ -184,6 +198,8 @@ int service_new(struct service **ret, const struct service_spec *spec, int argc,
     }
     rc = stat_new(&self->stats);
     if (rc == 0)
+        rc = start_keys(self);
+    if (rc == 0)
         rc = open_control(self);
     if (rc < 0)
         return rc;
@@ -200,6 +216,7 @@ void service_free(struct service **self)
         return;
     zloop_destroy(&(*self)->loop);
     zsock_destroy(&(*self)->control);
+    curve_stop();
     stat_free(&(*self)->stats);
     conf_free(&(*self)->conf);
     buf_done(&(*self)->reply);

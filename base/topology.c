@@ -79,6 +79,70 @@ static int parse_workers(struct topology *self, char *text)
     return seen == UINT64_MAX ? 0 : -EINVAL;
 }
 
+/* ---- hosts ---- */
+
+/* "10.0.0.2:7000" or "[fd00::2]:7000", with room for a port per channel. */
+static bool parse_host(const char *text, size_t len, int *ret_host_len, unsigned long *ret_port)
+{
+    const char *colon = memrchr(text, ':', len);
+    char *end = NULL;
+
+    if (!colon || colon == text || !(colon[1] >= '0' && colon[1] <= '9'))
+        return false;
+    *ret_host_len = (int)(colon - text);
+    *ret_port = strtoul(colon + 1, &end, 10);
+    return end == text + len && *ret_port > 0 && *ret_port + COUNT_OF(channels) <= 65536;
+}
+
+/* The next word of bus/hosts, from *at on: where it starts, *ret_len bytes; NULL: none left. */
+static const char *next_word(const char **at, size_t *ret_len)
+{
+    const char *word = *at + strspn(*at, " \t");
+
+    *ret_len = strcspn(word, " \t");
+    *at = word + *ret_len;
+    return *ret_len ? word : NULL;
+}
+
+static bool hosts_are_good(const char *text)
+{
+    const char *word;
+    size_t len;
+
+    while ((word = next_word(&text, &len))) {
+        const char *equals = memchr(word, '=', len);
+        unsigned long port;
+        int host_len;
+
+        if (!equals || equals == word || equals - word > TOPOLOGY_NAME_MAX ||
+            !parse_host(equals + 1, len - (size_t)(equals + 1 - word), &host_len, &port))
+            return false;
+    }
+    return true;
+}
+
+/* The endpoint of a daemon that bus/hosts names; NULL: it does not. */
+static char *tcp_endpoint(const char *hosts, const char *name, enum topology_channel channel)
+{
+    size_t len, name_len = strlen(name);
+    const char *word;
+
+    while ((word = next_word(&hosts, &len))) {
+        char *endpoint = NULL;
+        unsigned long port = 0;
+        int host_len = 0;
+
+        if (len <= name_len || strncmp(word, name, name_len) != 0 || word[name_len] != '=' ||
+            !parse_host(word + name_len + 1, len - name_len - 1, &host_len, &port))
+            continue;
+        if (asprintf(&endpoint, "tcp://%.*s:%lu#%s", host_len, word + name_len + 1,
+                     port + (unsigned long)channel, name) < 0)
+            abort();
+        return endpoint;
+    }
+    return NULL;
+}
+
 int topology_load(struct topology *ret, struct conf *conf, char **ret_why)
 {
     const char *text = conf_text(conf, "bus/workers");
@@ -91,6 +155,11 @@ int topology_load(struct topology *ret, struct conf *conf, char **ret_why)
                      "(\"persist\" or \"persist.1:0-31 persist.2:32-63\"), not \"%s\"",
                      ID_PARTITIONS - 1, text) < 0)
             abort();
+        return -EINVAL;
+    }
+    if (!hosts_are_good(conf_text(conf, "bus/hosts"))) {
+        *ret_why =
+            base_strdup("bus/hosts must be like \"router=10.0.0.1:7000 edge.2=10.0.0.2:7000\"");
         return -EINVAL;
     }
     *ret = self;
@@ -107,8 +176,10 @@ uint64_t topology_partitions_of(const struct topology *self, const char *name)
 
 char *topology_endpoint(struct conf *conf, const char *name, enum topology_channel channel)
 {
-    char *endpoint = NULL;
+    char *endpoint = tcp_endpoint(conf_text(conf, "bus/hosts"), name, channel);
 
+    if (endpoint)
+        return endpoint;
     if (asprintf(&endpoint, "ipc://%s/%s-%s", conf_path(conf, "bus/dir"), name, channels[channel]) <
         0)
         abort();

@@ -28,8 +28,9 @@ struct topology {
     uint8_t worker_of[ID_PARTITIONS]; /* index into workers */
 };
 
-/* The workers of bus/workers ("persist", or "persist.1:0-31 persist.2:32-63"). -EINVAL with a
- * sentence in *ret_why (free()) unless every partition has exactly one. */
+/* Checks bus/hosts, and reads the workers of bus/workers ("persist", or "persist.1:0-31
+ * persist.2:32-63"). -EINVAL with a sentence in *ret_why (free()) unless every partition has
+ * exactly one. */
 int topology_load(struct topology *ret, struct conf *conf, char **ret_why) MUST_CHECK;
 
 /* A mask from "0-31" or "1,3,8-15". -EINVAL when it is not one. */
@@ -38,5 +39,6 @@ int topology_parse_mask(const char *text, uint64_t *ret) MUST_CHECK;
 /* The mask of the worker called name; 0 when there is none. */
 uint64_t topology_partitions_of(const struct topology *self, const char *name);
 
-/* "ipc://DIR/NAME-CHANNEL" under bus/dir (free()). */
+/* "ipc://DIR/NAME-CHANNEL" under bus/dir, or "tcp://HOST:PORT#NAME" for a daemon that bus/hosts
+ * names, whose channels are ports in a row (free()). For bus_open. */
 char *topology_endpoint(struct conf *conf, const char *name, enum topology_channel channel);
