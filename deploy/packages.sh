@@ -23,7 +23,7 @@ packages_build()
 {
     echo build-essential pkg-config ca-certificates libczmq-dev libzmq3-dev libwebsockets-dev libwebsockets-evlib-uv \
         libuv1-dev libmongoc-dev libhiredis-dev libjansson-dev libjwt-dev libssl-dev libclamav-dev libcurl4-openssl-dev \
-        libcmocka-dev libsqlite3-dev libargon2-dev uthash-dev
+        libcmocka-dev libsqlite3-dev libargon2-dev uthash-dev zlib1g-dev
     has_version 3.25 cmake || echo cmake
     has ninja || echo ninja-build
     has git || echo git

@@ -27,6 +27,7 @@ check() # ROOT
             room["bson"] = "^persist/store_mongo"
             room["sqlite3.h"] = "^persist/store_sqlite"
             room["curl"] = "^notify/"
+            room["zlib.h"] = "^base/recording"
             room["clamav.h"] = "^scan/"
             rank["transport"] = 1
             rank["socketio"] = 2
