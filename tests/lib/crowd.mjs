@@ -25,6 +25,7 @@ class Member {
         this.seen = new Map(); // conversation → events, in the order and number in which they counted
         this.unanswered = new Map(); // clientId → send, in order
         this.answered = 0;
+        this.sent = 0;
         this.wrong = [];
         this.connects = 0;
     }
@@ -176,7 +177,7 @@ export class Crowd {
             for (let n = 1; n <= share || goOn(); n++) {
                 while (member.unanswered.size >= this.window) await new Promise((resolve) => { member.next = resolve; });
                 const room = member.rooms[Math.floor(this.random() * member.rooms.length)];
-                const send = member.send(room, n);
+                const send = member.send(room, ++member.sent);
                 this.sends.push({ member, send });
                 if (n % this.repeat === 0) {
                     send.repeated = true;

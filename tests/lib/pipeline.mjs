@@ -49,7 +49,8 @@ export function run(program, args, { input, ms = 60000 } = {}) {
 // Limits that would only slow a test down.
 const generous = { messages_rate: 100000, messages_burst: 100000, auth_rate: 100000, auth_burst: 100000, other_rate: 100000, other_burst: 100000 };
 
-function zpl(sections) {
+/** A configuration file: {section: {key: value}}. */
+export function zpl(sections) {
     return Object.entries(sections)
         .map(([name, keys]) => `${name}\n${Object.entries(keys).map(([key, value]) => `    ${key} = "${value}"\n`).join('')}`)
         .join('');
@@ -57,11 +58,12 @@ function zpl(sections) {
 
 export class Pipeline {
     /**
-     * edges: how many; store: {kind: 'sqlite'} or {kind: 'mongodb', uri}; workers: persist workers (MongoDB only);
+     * edges, routers: how many; store: {kind: 'sqlite'} or {kind: 'mongodb', uri}; workers: persist workers (MongoDB only);
      * config: more sections, merged over the defaults.
      */
-    constructor({ edges = 1, store = { kind: 'sqlite' }, workers = 1, config = {} } = {}) {
+    constructor({ edges = 1, routers = 1, store = { kind: 'sqlite' }, workers = 1, config = {} } = {}) {
         this.edgeCount = edges;
+        this.routers = routers;
         this.store = store;
         this.workers = workers;
         this.extra = config;
@@ -94,7 +96,7 @@ export class Pipeline {
                 ? { kind: 'mongodb', uri: this.store.uri, database: `parley_${path.basename(this.dir).replace(/\W/g, '_')}` }
                 : { kind: 'sqlite', path: 'parley.db' },
             edge: { web: 'web', ...generous },
-            up: { daemons: [...persists, 'router', 'notify', 'scan', ...names('edge', this.edgeCount)].join(' ') },
+            up: { daemons: [...persists, ...names('router', this.routers), 'notify', 'scan', ...names('edge', this.edgeCount)].join(' ') },
         };
         names('edge', this.edgeCount).forEach((name, i) => {
             sections[name] = { ...sections[name], port: this.ports[i] };
@@ -126,8 +128,9 @@ export class Pipeline {
         });
     }
 
-    parley(args, options) {
-        return run(path.join(bin, 'parley'), [...args.slice(0, args[0] === 'user' ? 2 : 1), '-c', this.config, ...args.slice(args[0] === 'user' ? 2 : 1)], options);
+    parley(args, options = {}) {
+        const words = args[0] === 'user' ? 2 : 1;
+        return run(path.join(bin, 'parley'), [...args.slice(0, words), '-c', options.config ?? this.config, ...args.slice(words)], options);
     }
 
     /** What every daemon says of itself: {name: {ready, pid, health, counters: {…}}}. */
