@@ -21,8 +21,9 @@ static void reply(struct call *call, enum wire_result status, const char *detail
 }
 
 /* "userId", or "userId token". */
-static void succeed(struct call *call, enum call_outcome outcome, json_t *body)
+static void succeed(struct call *call, enum call_outcome outcome, struct wire_bytes text)
 {
+    json_t *body = json_loadb((const char *)text.data, text.len, 0, NULL);
     const char *id = shape_cstring(json_object_get(body, "user"), "id");
     const char *token = shape_cstring(body, "accessToken");
     char detail[ID_TEXT + TOKEN_MAX + 1];
@@ -30,6 +31,7 @@ static void succeed(struct call *call, enum call_outcome outcome, json_t *body)
     (void)outcome;
     snprintf(detail, sizeof detail, "%s%s%s", id, *token ? " " : "", token);
     reply(call, WIRE_OK, detail);
+    json_decref(body);
 }
 
 static enum wire_result result_of(int http)

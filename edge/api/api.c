@@ -62,6 +62,7 @@ int api_new(struct api **ret, struct service *service, uv_loop_t *loop, char **r
     int rc;
 
     self->service = service;
+    buf_init(&self->answer, CALL_ANSWER_MAX);
     self->loop = loop;
     self->taken = stat_counter(stats, "calls");
     self->failed = stat_counter(stats, "calls_failed");
@@ -91,6 +92,7 @@ void api_free(struct api **self)
         return;
     password_free(&api->password);
     call_end_all(api);
+    buf_done(&api->answer);
     rate_free(&api->rate_messages);
     rate_free(&api->rate_sign_in);
     rate_free(&api->rate_calls);

@@ -39,6 +39,7 @@ struct api {
     struct revoked *revoked;
     struct rate *rate_messages, *rate_sign_in, *rate_calls;
     struct call *calls; /* not answered yet */
+    struct buf answer;  /* the body that is being written */
     bool stopping;      /* every call is answered unavailable */
     uint64_t *taken, *failed, *limited, *unavailable;
     char **words; /* of edge/origins, behind the text they lie in; ends with NULL */

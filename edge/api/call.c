@@ -10,7 +10,8 @@
 #include "base/clock.h"
 #include "edge/api/render.h"
 
-#define RETRY_MS 1000 /* what is unavailable now may be there then */
+#define KEEP_BYTES 65536 /* of memory between two answers */
+#define RETRY_MS 1000    /* what is unavailable now may be there then */
 
 struct call *call_new(struct api *api, const struct call_spec *spec, const struct call_end *end)
 {
@@ -117,11 +118,36 @@ void call_run(struct call *call)
         call_fail(call, error.code, error.message);
 }
 
+struct writer call_write(struct call *call)
+{
+    buf_clear(&call->api->answer);
+    return writer_of(&call->api->answer);
+}
+
+void call_answer(struct call *call, enum call_outcome outcome, const struct writer *body)
+{
+    struct buf *answer = &call->api->answer;
+
+    if (body && answer->over) {
+        call_fail(call, WIRE_TOO_LARGE, "the answer is too large");
+        return;
+    }
+    call->end->succeed(call, outcome, body ? wire_buf(answer) : (struct wire_bytes){0});
+    if (answer->room > KEEP_BYTES) {
+        buf_done(answer);
+        buf_init(answer, CALL_ANSWER_MAX);
+    }
+    call_free(call);
+}
+
 void call_succeed(struct call *call, enum call_outcome outcome, json_t *body)
 {
-    call->end->succeed(call, outcome, body);
+    struct writer to = call_write(call);
+    AUTO(base_free_text) char *text = json_dumps(body, JSON_COMPACT);
+
     json_decref(body);
-    call_free(call);
+    writer_raw(&to, text, strlen(text));
+    call_answer(call, outcome, &to);
 }
 
 static const struct code {

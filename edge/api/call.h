@@ -8,7 +8,10 @@
 #include "edge/api/api.h"
 #include "edge/api/shape.h"
 #include "edge/socketio/socketio.h"
+#include "edge/socketio/writer.h"
 
+/* More than the largest reply of a worker can become: six bytes for one, and the names. */
+#define CALL_ANSWER_MAX (8 * (size_t)WIRE_FRAME_MAX)
 #define CALL_KEY 129    /* bytes of an Idempotency-Key, with its end */
 #define CALL_DEVICE 129 /* bytes of what a client calls itself, with its end */
 
@@ -37,9 +40,10 @@ struct call_error {
     json_t *details; /* given away; or NULL */
 };
 
-/* The way back. Called once; body and what the error holds are borrowed. */
+/* The way back. Called once; body (an object as JSON text, or empty) and what the error holds are
+ * borrowed. */
 struct call_end {
-    void (*succeed)(struct call *call, enum call_outcome outcome, json_t *body);
+    void (*succeed)(struct call *call, enum call_outcome outcome, struct wire_bytes body);
     void (*fail)(struct call *call, int http, uint32_t retry_after_ms, json_t *error);
 };
 
@@ -80,7 +84,12 @@ void call_run(struct call *call);
 void *call_state(struct call *call, size_t size, void (*done)(void *state));
 void call_state_drop(struct call *call); /* ends it early: another follows */
 
-/* The answers: each ends the call. body is given away and may be NULL. */
+/* Where the body of a good answer is written, one object, to be sent by call_answer at once. */
+struct writer call_write(struct call *call);
+
+/* The answers: each ends the call. body: from call_write, or NULL for none. */
+void call_answer(struct call *call, enum call_outcome outcome, const struct writer *body);
+/* The same for a tree, which is given away. */
 void call_succeed(struct call *call, enum call_outcome outcome, json_t *body);
 void call_fail(struct call *call, enum wire_result code, const char *message);
 void call_fail_member(struct call *call, const char *member, const char *message);

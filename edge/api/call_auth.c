@@ -5,10 +5,12 @@
 #include "base/clock.h"
 #include "edge/api/calls.h"
 #include "edge/api/refresh.h"
-#include "edge/api/render.h"
+#include "edge/api/write.h"
+
+#define USER_MAX 65536 /* bytes of one as JSON: far more than its shape allows */
 
 struct sign_in {
-    json_t *user; /* as the client sees itself */
+    struct buf user; /* as JSON: as the client sees itself; empty: not known */
     struct id id;
     uint64_t at_ms;
     enum call_outcome outcome;
@@ -19,7 +21,23 @@ static void sign_in_done(void *state)
 {
     struct sign_in *self = state;
 
-    json_decref(self->user);
+    buf_done(&self->user);
+}
+
+static struct sign_in *begin(struct call *call)
+{
+    struct sign_in *self = call_state(call, sizeof *self, sign_in_done);
+
+    buf_init(&self->user, USER_MAX);
+    return self;
+}
+
+static void remember_user(struct sign_in *self, const struct wire_user *user)
+{
+    struct writer to = writer_of(&self->user);
+
+    self->id = user->id;
+    write_user(&to, user, true);
 }
 
 static void succeed(struct call *call)
@@ -31,11 +49,20 @@ static void succeed(struct call *call)
     struct token_claims claims = {state->id, state->refresh.session, at_s, at_s + life_s};
     AUTO(base_free_text) char *token = token_sign(call->api->key, &claims);
     char refresh[REFRESH_TEXT];
+    struct writer to = call_write(call);
 
     refresh_to_text(&state->refresh, refresh);
-    call_succeed(call, state->outcome,
-                 json_pack("{s:O,s:s,s:I,s:s}", "user", state->user, "accessToken", token,
-                           "expiresIn", (json_int_t)life_s, "refreshToken", refresh));
+    writer_open_object(&to);
+    writer_name(&to, "user");
+    writer_raw(&to, state->user.data, state->user.len);
+    writer_name(&to, "accessToken");
+    writer_plain(&to, token);
+    writer_name(&to, "expiresIn");
+    writer_number(&to, life_s);
+    writer_name(&to, "refreshToken");
+    writer_plain(&to, refresh);
+    writer_close_object(&to);
+    call_answer(call, state->outcome, &to);
 }
 
 /* ---- a new session ---- */
@@ -73,9 +100,8 @@ void call_sign_in(struct call *call, const struct wire_user *user, enum call_out
     struct sign_in *state;
 
     call_state_drop(call);
-    state = call_state(call, sizeof *state, sign_in_done);
-    state->id = user->id;
-    state->user = render_user(user, true);
+    state = begin(call);
+    remember_user(state, user);
     state->outcome = outcome;
     open_session(call);
 }
@@ -90,7 +116,7 @@ static void on_checked(void *arg, const char *hash, enum password_result result)
     (void)hash;
     if (result == PASSWORD_UNDONE)
         call_fail_busy(call, "the password could not be checked");
-    else if (result == PASSWORD_GOOD && state->user)
+    else if (result == PASSWORD_GOOD && state->user.len)
         open_session(call);
     else
         call_fail(call, WIRE_UNAUTHORIZED, "login or password is wrong");
@@ -100,12 +126,10 @@ static void on_checked(void *arg, const char *hash, enum password_result result)
 static void check_password(struct call *call, const struct wire_user *user)
 {
     AUTO(base_free_text) char *hash = wire_bytes_dup(user->password);
-    struct sign_in *state = call_state(call, sizeof *state, sign_in_done);
+    struct sign_in *state = begin(call);
 
-    if (!id_is_zero(&user->id)) {
-        state->id = user->id;
-        state->user = render_user(user, true);
-    }
+    if (!id_is_zero(&user->id))
+        remember_user(state, user);
     if (password_check(call->api->password, shape_cstring(call->input, "password"), hash,
                        on_checked, call) < 0)
         call_fail_busy(call, "too many passwords are waiting to be checked");
@@ -177,7 +201,7 @@ static void on_refreshed(struct call *call, const struct wire_bytes *bytes)
     if (CALL_FAILED(call, user_reply, bytes, &reply))
         return;
     if (wire_user_decode(reply.user, &user) == 0) {
-        state->user = render_user(&user, true);
+        remember_user(state, &user);
         succeed(call);
     } else {
         call_fail_busy(call, "the store's answer cannot be read");
@@ -207,7 +231,7 @@ static void on_rotated(struct call *call, const struct wire_bytes *bytes)
 
 static void run_refresh(struct call *call)
 {
-    struct sign_in *state = call_state(call, sizeof *state, sign_in_done);
+    struct sign_in *state = begin(call);
     struct wire_session_rotate rotate = {0};
     uint8_t was[32], is[32], key[32];
     struct refresh old;

@@ -4,7 +4,7 @@
 
 #include "base/clock.h"
 #include "edge/api/calls.h"
-#include "edge/api/render.h"
+#include "edge/api/write.h"
 
 #define TITLE_MOST 200
 #define MEMBERS_A_CALL 10 /* named ones that count as another call */
@@ -23,14 +23,18 @@ static void on_one(struct call *call, const struct wire_bytes *bytes)
     struct wire_conversations_reply reply = {0};
     struct wire_conversation conversation;
     struct wire_bytes item;
+    struct writer to;
 
     if (CALL_FAILED(call, conversations_reply, bytes, &reply))
         return;
-    if (wire_list_next(&reply.conversations, &item) &&
-        wire_conversation_decode(item, &conversation) == 0)
-        call_succeed(call, state->outcome, render_conversation(&conversation));
-    else
+    if (!wire_list_next(&reply.conversations, &item) ||
+        wire_conversation_decode(item, &conversation) < 0) {
         call_fail(call, WIRE_NOT_FOUND, "there is no such conversation, or it is not yours");
+        return;
+    }
+    to = call_write(call);
+    write_conversation(&to, &conversation);
+    call_answer(call, state->outcome, &to);
 }
 
 void call_conversation_answer(struct call *call, const struct id *conversation,
@@ -66,17 +70,22 @@ static void on_list(struct call *call, const struct wire_bytes *bytes)
     struct wire_conversations_reply reply = {0};
     struct wire_conversation conversation;
     struct wire_bytes item;
-    json_t *array;
+    struct writer to;
 
     if (CALL_FAILED(call, conversations_reply, bytes, &reply))
         return;
-    array = json_array();
+    to = call_write(call);
+    writer_open_object(&to);
+    writer_name(&to, "conversations");
+    writer_open_array(&to);
     while (wire_list_next(&reply.conversations, &item))
         if (wire_conversation_decode(item, &conversation) == 0)
-            json_array_append_new(array, render_conversation(&conversation));
-    call_succeed(call, CALL_DONE,
-                 json_pack("{s:o,s:o}", "conversations", array, "nextCursor",
-                           call_cursor_render(reply.next)));
+            write_conversation(&to, &conversation);
+    writer_close_array(&to);
+    writer_name(&to, "nextCursor");
+    call_cursor_write(&to, reply.next);
+    writer_close_object(&to);
+    call_answer(call, CALL_DONE, &to);
 }
 
 static void run_list(struct call *call)

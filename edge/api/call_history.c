@@ -1,6 +1,6 @@
 /* What was said: one message, a page of messages, a page of the log. */
 #include "edge/api/calls.h"
-#include "edge/api/render.h"
+#include "edge/api/write.h"
 
 #define MESSAGES 50
 #define MESSAGES_MOST 200
@@ -31,13 +31,17 @@ static void on_message(struct call *call, const struct wire_bytes *bytes)
     struct wire_page page = {0};
     struct wire_event event;
     struct wire_bytes item;
+    struct writer to;
 
     if (!read_page(call, bytes, &page))
         return;
-    if (wire_list_next(&page.events, &item) && wire_event_decode(item, &event) == 0)
-        call_succeed(call, CALL_DONE, render_message(&event));
-    else
+    if (!wire_list_next(&page.events, &item) || wire_event_decode(item, &event) < 0) {
         call_fail(call, WIRE_NOT_FOUND, "there is no such message, or it is not yours");
+        return;
+    }
+    to = call_write(call);
+    write_message(&to, &event);
+    call_answer(call, CALL_DONE, &to);
 }
 
 static void run_message(struct call *call)
@@ -75,9 +79,13 @@ static void ends(struct wire_list events, uint64_t *ret_first, uint64_t *ret_las
     }
 }
 
-static json_t *cursor(bool there, uint64_t seq)
+static void write_cursor(struct writer *to, const char *name, bool there, uint64_t seq)
 {
-    return there && seq ? json_integer((json_int_t)seq) : json_null();
+    writer_name(to, name);
+    if (there && seq)
+        writer_number(to, seq);
+    else
+        writer_null(to);
 }
 
 static void on_messages(struct call *call, const struct wire_bytes *bytes)
@@ -86,16 +94,20 @@ static void on_messages(struct call *call, const struct wire_bytes *bytes)
     bool has_before = shape_has(call->input, "before");
     struct wire_page page = {0};
     uint64_t first, last;
+    struct writer to;
 
     if (!read_page(call, bytes, &page))
         return;
     ends(page.events, &first, &last);
-    call_succeed(call, CALL_DONE,
-                 json_pack("{s:o,s:o,s:o}", "messages", render_messages(page.events), "nextCursor",
-                           cursor(has_after ? page.more || has_before : has_before, last),
-                           "prevCursor",
-                           cursor(has_after ? shape_number(call->input, "after", 0) > 0 : page.more,
-                                  first)));
+    to = call_write(call);
+    writer_open_object(&to);
+    writer_name(&to, "messages");
+    write_messages(&to, page.events);
+    write_cursor(&to, "nextCursor", has_after ? page.more || has_before : has_before, last);
+    write_cursor(&to, "prevCursor",
+                 has_after ? shape_number(call->input, "after", 0) > 0 : page.more, first);
+    writer_close_object(&to);
+    call_answer(call, CALL_DONE, &to);
 }
 
 static void run_messages(struct call *call)
@@ -126,12 +138,20 @@ const struct call_spec call_messages = {false, CALL_RATE_OTHER, messages_shape, 
 static void on_events(struct call *call, const struct wire_bytes *bytes)
 {
     struct wire_page page = {0};
+    struct writer to;
 
     if (!read_page(call, bytes, &page))
         return;
-    call_succeed(call, CALL_DONE,
-                 json_pack("{s:o,s:I,s:b}", "events", render_events(page.events), "lastSeq",
-                           (json_int_t)page.last_seq, "more", (int)(page.more != 0)));
+    to = call_write(call);
+    writer_open_object(&to);
+    writer_name(&to, "events");
+    write_events(&to, page.events);
+    writer_name(&to, "lastSeq");
+    writer_number(&to, page.last_seq);
+    writer_name(&to, "more");
+    writer_bool(&to, page.more);
+    writer_close_object(&to);
+    call_answer(call, CALL_DONE, &to);
 }
 
 /* Former members may read up to their own removal, as sync lets them. */

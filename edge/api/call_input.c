@@ -79,18 +79,21 @@ uint32_t call_limit(const struct call *call, uint32_t fallback, uint32_t most)
     return limit < most ? (uint32_t)limit : most;
 }
 
-json_t *call_cursor_render(struct wire_bytes cursor)
+void call_cursor_write(struct writer *to, struct wire_bytes cursor)
 {
     static const char digits[] = "0123456789abcdef";
-    char text[2 * CALL_CURSOR_MAX];
+    char text[2 * CALL_CURSOR_MAX + 1];
 
-    if (cursor.len == 0 || cursor.len > CALL_CURSOR_MAX)
-        return json_null();
+    if (cursor.len == 0 || cursor.len > CALL_CURSOR_MAX) {
+        writer_null(to);
+        return;
+    }
     for (size_t i = 0; i < cursor.len; i++) {
         text[2 * i] = digits[cursor.data[i] >> 4];
         text[2 * i + 1] = digits[cursor.data[i] & 15];
     }
-    return json_stringn(text, 2 * cursor.len);
+    text[2 * cursor.len] = '\0';
+    writer_plain(to, text);
 }
 
 bool call_cursor_read(struct call *call, struct call_cursor *ret)

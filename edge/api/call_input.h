@@ -21,9 +21,9 @@ unsigned call_partition_of_login(const char *login);
 
 /* The page size asked for (member limit), never more than most. */
 uint32_t call_limit(const struct call *call, uint32_t fallback, uint32_t most);
-/* A cursor, which clients do not look into: bytes as hexadecimal text. render: null for none.
+/* A cursor, which clients do not look into: bytes as hexadecimal text. write: null for none.
  * read: false when the member is no such text; the call is answered. */
-json_t *call_cursor_render(struct wire_bytes cursor);
+void call_cursor_write(struct writer *to, struct wire_bytes cursor);
 #define CALL_CURSOR_MAX 256 /* bytes */
 struct call_cursor {
     uint8_t bytes[CALL_CURSOR_MAX];

@@ -5,6 +5,7 @@
 
 #include "edge/api/calls.h"
 #include "edge/api/render.h"
+#include "edge/api/write.h"
 
 #define PAGE 50
 #define PAGE_MOST 1000
@@ -19,6 +20,7 @@ static void on_list(struct call *call, const struct wire_bytes *bytes)
     struct wire_member member = {0};
     struct wire_list walk;
     struct wire_bytes item;
+    struct writer to;
 
     if (CALL_FAILED(call, members_reply, bytes, &reply))
         return;
@@ -26,10 +28,14 @@ static void on_list(struct call *call, const struct wire_bytes *bytes)
     while (wire_list_next(&walk, &item))
         if (wire_member_decode(item, &member) < 0)
             break;
-    call_succeed(
-        call, CALL_DONE,
-        json_pack("{s:o,s:o}", "members", render_members(reply.members), "nextCursor",
-                  reply.more ? call_cursor_render(wire_bytes_of(&member.user, 16)) : json_null()));
+    to = call_write(call);
+    writer_open_object(&to);
+    writer_name(&to, "members");
+    write_members(&to, reply.members);
+    writer_name(&to, "nextCursor");
+    call_cursor_write(&to, wire_bytes_of(&member.user, reply.more ? sizeof member.user : 0));
+    writer_close_object(&to);
+    call_answer(call, CALL_DONE, &to);
 }
 
 static void run_list(struct call *call)
@@ -119,7 +125,7 @@ static void on_removed(struct call *call, const struct wire_answer *answer, bool
     if (answer->status == WIRE_CONFLICT)
         call_fail_conflict(call, &conversation, answer->seq);
     else
-        call_succeed(call, CALL_EMPTY, NULL);
+        call_answer(call, CALL_EMPTY, NULL);
 }
 
 static void run_remove(struct call *call)

@@ -7,6 +7,7 @@
 #include "base/clock.h"
 #include "edge/api/calls.h"
 #include "edge/api/render.h"
+#include "edge/api/write.h"
 
 #define ATTACHMENTS_MOST 16
 
@@ -34,10 +35,15 @@ void call_fail_conflict(struct call *call, const struct id *conversation, uint64
 static void succeed(struct call *call, enum call_outcome outcome, const struct wire_event *event)
 {
     const struct sending *state = call->state;
+    struct writer to = call_write(call);
 
-    call_succeed(call, outcome,
-                 json_pack("{s:o,s:s}", "message", render_message(event), "durability",
-                           render_durability(state->durability)));
+    writer_open_object(&to);
+    writer_name(&to, "message");
+    write_message(&to, event);
+    writer_name(&to, "durability");
+    writer_plain(&to, render_durability(state->durability));
+    writer_close_object(&to);
+    call_answer(call, outcome, &to);
 }
 
 static void on_original(struct call *call, const struct wire_bytes *bytes)

@@ -1,7 +1,7 @@
 /* How users come to be: they register, or the operator adds them, with a password or without. */
 #include "base/clock.h"
 #include "edge/api/calls.h"
-#include "edge/api/render.h"
+#include "edge/api/write.h"
 
 struct adding {
     struct buf record; /* the user, encoded */
@@ -10,6 +10,17 @@ struct adding {
 static void adding_done(void *state)
 {
     buf_done(&((struct adding *)state)->record);
+}
+
+static void answer(struct call *call, const struct wire_user *user)
+{
+    struct writer to = call_write(call);
+
+    writer_open_object(&to);
+    writer_name(&to, "user");
+    write_user(&to, user, true);
+    writer_close_object(&to);
+    call_answer(call, CALL_CREATED, &to);
 }
 
 static void on_added(struct call *call, const struct wire_bytes *bytes)
@@ -34,7 +45,7 @@ static void on_added(struct call *call, const struct wire_bytes *bytes)
     if (wire_user_decode(wire_buf(&record), &user) < 0)
         call_fail_busy(call, "the user cannot be read again");
     else if (call->spec == &call_admin_user)
-        call_succeed(call, CALL_CREATED, json_pack("{s:o}", "user", render_user(&user, true)));
+        answer(call, &user);
     else
         call_sign_in(call, &user, CALL_CREATED);
 }

@@ -1,25 +1,27 @@
 /* A user's devices: to look at, and to end. */
 #include "base/clock.h"
 #include "edge/api/calls.h"
-#include "edge/api/render.h"
+#include "edge/api/write.h"
 
 static void on_list(struct call *call, const struct wire_bytes *bytes)
 {
     struct wire_sessions_reply reply = {0};
     struct wire_session session;
     struct wire_bytes item;
-    json_t *array;
+    struct writer to;
 
     if (CALL_FAILED(call, sessions_reply, bytes, &reply))
         return;
-    array = json_array();
-    while (wire_list_next(&reply.sessions, &item)) {
-        if (wire_session_decode(item, &session) < 0 || session.revoked_ms)
-            continue;
-        json_array_append_new(
-            array, render_session(&session, id_equal(&session.id, &call->claims.session)));
-    }
-    call_succeed(call, CALL_DONE, json_pack("{s:o}", "sessions", array));
+    to = call_write(call);
+    writer_open_object(&to);
+    writer_name(&to, "sessions");
+    writer_open_array(&to);
+    while (wire_list_next(&reply.sessions, &item))
+        if (wire_session_decode(item, &session) == 0 && !session.revoked_ms)
+            write_session(&to, &session, id_equal(&session.id, &call->claims.session));
+    writer_close_array(&to);
+    writer_close_object(&to);
+    call_answer(call, CALL_DONE, &to);
 }
 
 static void run_list(struct call *call)
@@ -39,7 +41,7 @@ static void on_told(struct call *call, const struct wire_answer *answer, bool re
 {
     (void)answer;
     (void)resent;
-    call_succeed(call, CALL_EMPTY, NULL);
+    call_answer(call, CALL_EMPTY, NULL);
 }
 
 static void on_revoked(struct call *call, const struct wire_bytes *bytes)

@@ -1,18 +1,22 @@
 /* Profiles: one's own, another's, and a search by prefix. */
 #include "edge/api/calls.h"
-#include "edge/api/render.h"
+#include "edge/api/write.h"
 
 static void on_user(struct call *call, const struct wire_bytes *bytes)
 {
     struct wire_user_reply reply = {0};
     struct wire_user user;
+    struct writer to;
 
     if (CALL_FAILED(call, user_reply, bytes, &reply))
         return;
-    if (wire_user_decode(reply.user, &user) < 0)
+    if (wire_user_decode(reply.user, &user) < 0) {
         call_fail_busy(call, "the store's answer cannot be read");
-    else
-        call_succeed(call, CALL_DONE, render_user(&user, id_equal(&user.id, &call->claims.user)));
+        return;
+    }
+    to = call_write(call);
+    write_user(&to, &user, id_equal(&user.id, &call->claims.user));
+    call_answer(call, CALL_DONE, &to);
 }
 
 static void get(struct call *call, const struct id *id)
@@ -70,15 +74,20 @@ static void on_found(struct call *call, const struct wire_bytes *bytes)
     struct wire_users_reply reply = {0};
     struct wire_user user;
     struct wire_bytes item;
-    json_t *array;
+    struct writer to;
 
     if (CALL_FAILED(call, users_reply, bytes, &reply))
         return;
-    array = json_array();
+    to = call_write(call);
+    writer_open_object(&to);
+    writer_name(&to, "users");
+    writer_open_array(&to);
     while (wire_list_next(&reply.users, &item))
         if (wire_user_decode(item, &user) == 0)
-            json_array_append_new(array, render_user(&user, false));
-    call_succeed(call, CALL_DONE, json_pack("{s:o}", "users", array));
+            write_user(&to, &user, false);
+    writer_close_array(&to);
+    writer_close_object(&to);
+    call_answer(call, CALL_DONE, &to);
 }
 
 static void run_find(struct call *call)

@@ -12,6 +12,7 @@
 #include "edge/api/backend.h"
 #include "edge/api/calls.h"
 #include "edge/api/render.h"
+#include "edge/api/write.h"
 
 #define BUCKETS 8192
 #define OVERLOAD_RETRY_S 5
@@ -23,6 +24,7 @@ struct live {
     struct socketio *socketio;
     struct timers *timers;
     struct client *buckets[BUCKETS]; /* by user */
+    struct buf text;                 /* what is being said to clients */
 };
 
 /* One socket, from CONNECT to its end. */
@@ -70,6 +72,21 @@ static void client_free(struct client *client)
     if (client->next)
         client->next->link = client->link;
     free(client);
+}
+
+/* ---- what is said ---- */
+
+static struct writer begin_text(struct live *self)
+{
+    buf_clear(&self->text);
+    return writer_of(&self->text);
+}
+
+/* Holds until the next begin_text. */
+static const char *end_text(struct live *self)
+{
+    buf_put(&self->text, "", 1);
+    return (const char *)self->text.data;
 }
 
 /* ---- a token's life ---- */
@@ -136,7 +153,7 @@ static void run_token_refresh(struct call *call)
     client->claims = claims;
     client->warned = false;
     watch_token(client);
-    call_succeed(call, CALL_DONE, NULL);
+    call_answer(call, CALL_DONE, NULL);
 }
 
 static const struct shape_member token_refresh_shape[] = {
@@ -224,32 +241,42 @@ static const struct {
     {"auth:refresh", &token_refresh},
 };
 
-static void acknowledge(struct live *self, const struct socketio_ack *ack, const json_t *answer)
+static void acknowledge(struct live *self, const struct socketio_ack *ack, const char *answer)
 {
-    AUTO(base_free_text) char *text = ack->wanted ? json_dumps(answer, JSON_COMPACT) : NULL;
-
-    if (text && self->socketio)
-        socketio_answer(self->socketio, ack, text, NULL, 0);
+    if (self->socketio)
+        socketio_answer(self->socketio, ack, answer, NULL, 0);
 }
 
-static void succeed(struct call *call, enum call_outcome outcome, json_t *body)
+/* {"ok":true,…the members of body…,"duplicate":false} */
+static void succeed(struct call *call, enum call_outcome outcome, struct wire_bytes body)
 {
-    AUTO(render_drop) json_t *answer = json_pack("{s:b}", "ok", 1);
+    struct live *self = call->end_arg;
+    struct writer to = begin_text(self);
 
-    if (body)
-        json_object_update(answer, body);
-    if (outcome == CALL_CREATED || outcome == CALL_REPEATED)
-        json_object_set_new(answer, "duplicate", json_boolean(outcome == CALL_REPEATED));
-    acknowledge(call->end_arg, &call->ack, answer);
+    if (!call->ack.wanted)
+        return;
+    writer_open_object(&to);
+    writer_name(&to, "ok");
+    writer_bool(&to, true);
+    if (body.len > 2) /* more than {} */
+        writer_raw(&to, body.data + 1, body.len - 2);
+    if (outcome == CALL_CREATED || outcome == CALL_REPEATED) {
+        writer_name(&to, "duplicate");
+        writer_bool(&to, outcome == CALL_REPEATED);
+    }
+    writer_close_object(&to);
+    acknowledge(self, &call->ack, end_text(self));
 }
 
 static void fail(struct call *call, int http, uint32_t retry_after_ms, json_t *error)
 {
     AUTO(render_drop) json_t *answer = json_pack("{s:b,s:O}", "ok", 0, "error", error);
+    AUTO(base_free_text) char *text = call->ack.wanted ? json_dumps(answer, JSON_COMPACT) : NULL;
 
     (void)http;
     (void)retry_after_ms;
-    acknowledge(call->end_arg, &call->ack, answer);
+    if (text)
+        acknowledge(call->end_arg, &call->ack, text);
 }
 
 static const struct call_end live_end = {succeed, fail};
@@ -313,11 +340,11 @@ static const struct socketio_events socketio_events = {
 
 static void *render(void *arg, const struct wire_event *event)
 {
-    AUTO(render_drop) json_t *json = render_event(event);
-    AUTO(base_free_text) char *text = json_dumps(json, JSON_COMPACT);
+    struct live *self = arg;
+    struct writer to = begin_text(self);
 
-    (void)arg;
-    return socketio_make("/", "event", text);
+    write_event(&to, event);
+    return socketio_make("/", "event", end_text(self));
 }
 
 static void release(void *arg, void *rendered)
@@ -383,6 +410,7 @@ int live_new(struct live **ret, struct api *api, struct transport *transport,
 
     self->api = api;
     self->options = *options;
+    buf_init(&self->text, CALL_ANSWER_MAX + 100);
     self->timers = transport_timers(transport);
     socketio.engine.origins = api_origins(api);
     socketio.engine.queue_bytes = options->queue_bytes;
@@ -404,6 +432,7 @@ void live_free(struct live **self)
     if (!*self)
         return;
     live_close(*self);
+    buf_done(&(*self)->text);
     free(TAKE(*self));
 }
 

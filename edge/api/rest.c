@@ -68,16 +68,15 @@ static void add_cors(struct buf *headers, const struct api *api, struct http_req
                    origin);
 }
 
-/* headers: more of them, or "". body NULL: none. */
+/* headers: more of them, or "". body empty: none. */
 static void answer(const struct api *api, struct http_request *request, int status,
-                   const char *headers, json_t *body)
+                   const char *headers, struct wire_bytes body)
 {
-    AUTO(base_free_text) char *text = body ? json_dumps(body, JSON_COMPACT) : NULL;
     AUTO(buf_done) struct buf lines;
     struct http_answer out = {.status = status,
-                              .type = body ? "application/json" : NULL,
-                              .body = text,
-                              .len = text ? strlen(text) : 0};
+                              .type = body.len ? "application/json" : NULL,
+                              .body = body.data,
+                              .len = body.len};
 
     buf_init(&lines, 4096);
     buf_put_text(&lines, "Cache-Control: no-store\r\n");
@@ -92,8 +91,9 @@ static void answer_error(const struct api *api, struct http_request *request, in
                          const char *headers, json_t *error)
 {
     AUTO(render_drop) json_t *body = json_pack("{s:O}", "error", error);
+    AUTO(base_free_text) char *text = json_dumps(body, JSON_COMPACT);
 
-    answer(api, request, status, headers, body);
+    answer(api, request, status, headers, wire_text(text));
 }
 
 /* Where there is no call to fail. */
@@ -108,7 +108,7 @@ static bool refuse(const struct api *api, struct http_request *request, int stat
     return true;
 }
 
-static void succeed(struct call *call, enum call_outcome outcome, json_t *body)
+static void succeed(struct call *call, enum call_outcome outcome, struct wire_bytes body)
 {
     static const int statuses[] = {
         [CALL_DONE] = 200, [CALL_CREATED] = 201, [CALL_REPEATED] = 200, [CALL_EMPTY] = 204};
@@ -382,7 +382,7 @@ bool rest_request(struct api *api, struct http_request *request)
     } else if (allow[0] == '\0') {
         refuse(api, request, 404, "", "there is no such path");
     } else if (is_preflight(api, request)) {
-        answer(api, request, 204, preflight, NULL);
+        answer(api, request, 204, preflight, (struct wire_bytes){0});
     } else {
         snprintf(header, sizeof header, "Allow: %s\r\n", allow);
         refuse(api, request, 405, header, "this path has no such method");
