@@ -44,6 +44,7 @@ static const struct conf_key shared_keys[] = {
     CONF_PATH("bus/keys", "secrets/bus", "folder of the keys that tcp takes"),
     CONF_TEXT("bus/workers", "persist",
               "persist workers and their partitions: \"persist.1:0-31 persist.2:32-63\""),
+    CONF_NUMBER("bus/lease_ms", 1500, 300, 600000, "silence after which others take over"),
     CONF_TEXT("bus/jobs", "", "what a new message causes: \"webhook\" or nothing"),
     CONF_NUMBER("bus/high_water", 20000, 100, 10000000, "messages queued per peer and socket"),
     CONF_TEXT("up/daemons", "persist router notify scan edge", "what `parley up` starts"),

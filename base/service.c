@@ -29,6 +29,7 @@ struct service {
     zsock_t *control;
     zloop_t *loop;
     char *trouble; /* NULL: ready */
+    char *note;    /* NULL: nothing to add */
     service_command_fn *on_command;
     void *on_command_arg;
     uint64_t *malformed;
@@ -221,6 +222,7 @@ void service_free(struct service **self)
     conf_free(&(*self)->conf);
     buf_done(&(*self)->reply);
     free((*self)->trouble);
+    free((*self)->note);
     free(*self);
     *self = NULL;
 }
@@ -269,6 +271,14 @@ void service_set_health(struct service *self, const char *trouble)
     self->trouble = trouble ? base_strdup(trouble) : NULL;
 }
 
+void service_set_note(struct service *self, const char *note)
+{
+    if (self->note && strcmp(self->note, note) == 0)
+        return;
+    free(self->note);
+    self->note = base_strdup(note);
+}
+
 void service_on_command(struct service *self, service_command_fn *fn, void *arg)
 {
     self->on_command = fn;
@@ -305,7 +315,9 @@ static void answer_status(struct service *self, const struct bus_frame *request)
         .pid = (uint64_t)getpid(),
         .up_ms = clock_monotonic_ms() - self->started_ms,
         .ready = !self->trouble,
-        .health = wire_text(self->trouble ? self->trouble : ""),
+        .health = wire_text(self->trouble ? self->trouble
+                            : self->note  ? self->note
+                                          : ""),
     };
 
     buf_init(&counters, REPLY_MAX / 2);

@@ -41,6 +41,8 @@ struct wire_head service_head(struct service *self, enum wire_type type);
 
 /* What `status` says: not ready (with the reason, kept as a copy) until it is called with NULL. */
 void service_set_health(struct service *self, const char *trouble);
+/* What it says of itself while it is ready (kept as a copy), "" at first. */
+void service_set_note(struct service *self, const char *note);
 
 /* Called for each control request other than `status`; answers it, now or later, by service_reply.
  */

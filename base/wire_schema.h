@@ -97,12 +97,14 @@
 #define WIRE_REVOKED(X) X(id, user) X(id, session)
 
 /* ---- router → persist by DEALER; each answered with the same trace ---- */
-/* Insert role/partition/epoch+1 for every partition of the mask. */
-#define WIRE_CLAIM(X) X(u8, role) X(u64, partitions) X(bytes, holder)
+/* Insert role/partition/epoch+1 for those of the masks that the holder may have now: see
+ * persist/fence.h. It may have nothing. */
+#define WIRE_CLAIM(X) X(u8, role) X(u64, partitions) X(bytes, holder) X(u64, standby)
 #define WIRE_CLAIMED(X) X(u8, status) X(list, holdings)
-/* I hold these: finish what you have in hand, refuse lower epochs from now on, then answer. */
+/* I (still) hold these: finish what you have in hand, refuse lower epochs from now on, then answer.
+ * lost: a mask of those whose epoch is over. */
 #define WIRE_ANNOUNCE(X) X(list, holdings)
-#define WIRE_ANNOUNCED(X) X(u8, status) X(u8, durability)
+#define WIRE_ANNOUNCED(X) X(u8, status) X(u8, durability) X(u64, lost)
 /* A conversation's state for the router, and the memberships of the users asked for. kind 0: there
  * is none. */
 #define WIRE_LOAD(X) X(id, conversation) X(list, users)

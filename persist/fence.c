@@ -1,9 +1,50 @@
-/* Epochs: claims are inserts, so that of two who want the same one only one has it. */
+/* Epochs: claims are inserts, so that of two who want the same one only one has it. A lease only
+ * says when another may try; what makes the old holder harmless is the higher epoch. */
 #include "persist/fence.h"
 
 #include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
 
 #define CLAIM_TRIES 20
+#define NOBODY 0 /* index of who holds what was never claimed */
+
+/* ---- holders ---- */
+
+static bool is_named(const struct fence_holder *holder, struct wire_bytes name)
+{
+    return wire_bytes_equal(wire_text(holder->name), name);
+}
+
+/* One that holds nothing any more makes room, so there always is some. */
+static uint8_t find_holder(struct fence *self, struct wire_bytes name)
+{
+    bool used[FENCE_HOLDERS_MAX] = {true};
+    uint8_t at = 1;
+
+    for (uint8_t i = 1; i < FENCE_HOLDERS_MAX; i++)
+        if (is_named(&self->holders[i], name))
+            return i;
+    for (size_t p = 0; p < ID_PARTITIONS; p++)
+        used[self->holder[p]] = true;
+    while (at < FENCE_HOLDERS_MAX - 1 && used[at])
+        at++;
+    snprintf(self->holders[at].name, sizeof self->holders[at].name, "%.*s", (int)name.len,
+             name.len ? (const char *)name.data : "");
+    return at;
+}
+
+/* A claim is a sign of life, too. */
+static void note_claim(struct fence *self, const struct wire_holding *holding)
+{
+    size_t p = holding->partition;
+
+    self->claimed[p] = holding->epoch;
+    self->holder[p] = find_holder(self, holding->holder);
+    self->holders[self->holder[p]].heard_ms = self->turned_ms;
+}
 
 static bool raise_claimed(void *arg, const struct wire_holding *holding)
 {
@@ -11,8 +52,31 @@ static bool raise_claimed(void *arg, const struct wire_holding *holding)
     size_t p = holding->partition;
 
     if (p < ID_PARTITIONS && holding->epoch > self->claimed[p])
-        self->claimed[p] = holding->epoch;
+        note_claim(self, holding);
     return true;
+}
+
+static int look_up(struct fence *self)
+{
+    return self->store->ops->holdings(self->store, WIRE_ROUTER, raise_claimed, self);
+}
+
+/* ---- time ---- */
+
+static void begin_anew(struct fence *self)
+{
+    for (size_t i = 0; i < FENCE_HOLDERS_MAX; i++)
+        self->holders[i].heard_ms = self->turned_ms;
+}
+
+void fence_turn(struct fence *self)
+{
+    uint64_t now_ms = clock_monotonic_ms();
+    bool was_away = now_ms - self->turned_ms > self->lease_ms / 2;
+
+    self->turned_ms = now_ms;
+    if (was_away)
+        begin_anew(self);
 }
 
 int fence_open(struct fence *self, struct store *store)
@@ -20,12 +84,17 @@ int fence_open(struct fence *self, struct store *store)
     int rc;
 
     self->store = store;
-    rc = store->ops->holdings(store, WIRE_ROUTER, raise_claimed, self);
+    self->turned_ms = clock_monotonic_ms();
+    rc = look_up(self);
     for (size_t p = 0; p < ID_PARTITIONS && rc == 0; p++)
         if (self->claimed[p] > self->epochs[p])
             self->epochs[p] = self->claimed[p];
+    self->turned_ms = clock_monotonic_ms();
+    begin_anew(self);
     return rc;
 }
+
+/* ---- writing ---- */
 
 bool fence_owns(const struct fence *self, const struct id *id)
 {
@@ -36,58 +105,88 @@ int fence_pass(struct fence *self, unsigned partition, uint32_t epoch)
 {
     int rc = 0;
 
+    fence_turn(self);
     if (partition >= ID_PARTITIONS || !(self->partitions >> partition & 1) ||
         epoch < self->epochs[partition])
         return -ESTALE;
     if (epoch > self->claimed[partition])
-        rc = self->store->ops->holdings(self->store, WIRE_ROUTER, raise_claimed, self);
+        rc = look_up(self);
     if (rc < 0)
         return rc;
     if (epoch > self->claimed[partition])
         return -ESTALE;
     self->epochs[partition] = epoch;
+    if (epoch == self->claimed[partition])
+        self->holders[self->holder[partition]].heard_ms = self->turned_ms;
     return 0;
 }
 
-static bool keep_highest(void *arg, const struct wire_holding *holding)
-{
-    uint32_t *epochs = arg;
+/* ---- claiming ---- */
 
-    if (holding->partition < ID_PARTITIONS)
-        epochs[holding->partition] = holding->epoch;
-    return true;
+static bool may_have(const struct fence *self, const struct wire_claim *claim, unsigned partition)
+{
+    const struct fence_holder *holder = &self->holders[self->holder[partition]];
+
+    if (self->holder[partition] == NOBODY && claim->partitions >> partition & 1)
+        return true;
+    if (self->holder[partition] != NOBODY && is_named(holder, claim->holder))
+        return true;
+    return self->turned_ms - holder->heard_ms >= self->lease_ms;
 }
 
-/* Claims what is left of *mask, as far as nobody is faster. */
-static int claim_round(struct store *store, const struct wire_claim *claim, uint64_t *mask,
+/* Claims what it may of *mask, as far as nobody is faster: -EEXIST when somebody was. */
+static int claim_round(struct fence *self, const struct wire_claim *claim, uint64_t *mask,
                        struct buf *list, uint32_t *count)
 {
-    uint32_t epochs[ID_PARTITIONS] = {0};
-    int rc = store->ops->holdings(store, claim->role, keep_highest, epochs);
+    bool too_late = false;
 
-    for (unsigned p = 0; p < ID_PARTITIONS && rc == 0; p++) {
-        struct wire_holding holding = {(uint16_t)p, epochs[p] + 1, claim->role, claim->holder};
+    for (unsigned p = 0; p < ID_PARTITIONS; p++) {
+        struct wire_holding holding = {(uint16_t)p, self->claimed[p] + 1, WIRE_ROUTER,
+                                       claim->holder};
+        int rc;
 
         if (!(*mask >> p & 1))
             continue;
-        rc = store->ops->claim(store, &holding);
-        if (rc == 0) {
-            wire_holding_add(list, count, &holding);
-            *mask &= ~(1ull << p);
-        } else if (rc == -EEXIST) {
-            rc = 0; /* the next round sees whose it is */
-        }
+        rc = self->store->ops->claim(self->store, &holding);
+        if (rc < 0 && rc != -EEXIST)
+            return rc;
+        too_late = too_late || rc == -EEXIST;
+        if (rc == -EEXIST)
+            continue;
+        wire_holding_add(list, count, &holding);
+        note_claim(self, &holding);
+        *mask &= ~(1ull << p);
     }
-    return rc;
+    return too_late ? -EEXIST : 0;
 }
 
-int fence_claim(const struct fence *self, struct store *store, const struct wire_claim *claim,
-                struct buf *list, uint32_t *count)
+/* Decided at once for all, since a claim is a sign of life of its holder for all that it holds. */
+static uint64_t all_it_may_have(const struct fence *self, const struct wire_claim *claim,
+                                uint64_t mask)
 {
-    uint64_t mask = claim->partitions & self->partitions;
+    uint64_t may = 0;
+
+    for (unsigned p = 0; p < ID_PARTITIONS; p++)
+        if (mask >> p & 1 && may_have(self, claim, p))
+            may |= 1ull << p;
+    return may;
+}
+
+int fence_claim(struct fence *self, const struct wire_claim *claim, struct buf *list,
+                uint32_t *count)
+{
+    uint64_t mask = (claim->partitions | claim->standby) & self->partitions;
     int rc = 0;
 
-    for (int i = 0; i < CLAIM_TRIES && mask && rc == 0; i++)
-        rc = claim_round(store, claim, &mask, list, count);
-    return rc == 0 && mask ? -EAGAIN : rc;
+    fence_turn(self);
+    for (int i = 0; i < CLAIM_TRIES; i++) {
+        mask = all_it_may_have(self, claim, mask);
+        rc = claim_round(self, claim, &mask, list, count);
+        if (rc != -EEXIST)
+            return rc;
+        rc = look_up(self);
+        if (rc < 0)
+            return rc;
+    }
+    return -EAGAIN;
 }

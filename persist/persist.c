@@ -216,6 +216,7 @@ static int start_lane(struct persist *self, const struct store_place *place, boo
     lane->start.head = service_head(self->service, WIRE_TYPE_BATCH_ANSWER);
     lane->start.partitions =
         topology_partitions_of(service_topology(self->service), service_name(self->service));
+    lane->start.lease_ms = (uint64_t)conf_number(service_conf(self->service), "bus/lease_ms");
     lane->actor = zactor_new(worker_run, &lane->start);
     if (!lane->actor)
         return -ENOMEM;

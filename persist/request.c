@@ -101,11 +101,12 @@ static int on_claim(struct request_desk *desk, const struct wire_head *head, str
     int rc = wire_claim_decode(body, &claim);
 
     (void)head;
-    if (rc == 0 && claim.holder.len > TOPOLOGY_NAME_MAX)
+    if (rc == 0 && (claim.role != WIRE_ROUTER || claim.holder.len == 0 ||
+                    claim.holder.len > TOPOLOGY_NAME_MAX))
         rc = -EPROTO; /* no daemon's name */
     buf_init(&list, LIST_MAX);
     if (rc == 0)
-        rc = fence_claim(desk->fence, desk->store, &claim, &list, &count);
+        rc = fence_claim(desk->fence, &claim, &list, &count);
     if (rc < 0)
         return rc;
     reply.holdings = wire_list_of(&list, count);
@@ -117,7 +118,7 @@ static int on_announce(struct request_desk *desk, const struct wire_head *head,
                        struct wire_bytes body, struct buf *out)
 {
     struct wire_announce announce;
-    struct wire_announced reply = {WIRE_OK, desk->store->ops->durability};
+    struct wire_announced reply = {.status = WIRE_OK, .durability = desk->store->ops->durability};
     struct wire_holding holding;
     struct wire_bytes item;
 
@@ -127,11 +128,17 @@ static int on_announce(struct request_desk *desk, const struct wire_head *head,
     while (wire_list_next(&announce.holdings, &item)) {
         int rc = wire_holding_decode(item, &holding);
 
+        if (rc == 0 && holding.partition >= ID_PARTITIONS)
+            rc = -EPROTO;
         if (rc == 0)
             rc = fence_pass(desk->fence, holding.partition, holding.epoch);
-        if (rc < 0)
+        if (rc == -ESTALE)
+            reply.lost |= 1ull << holding.partition;
+        else if (rc < 0)
             return rc;
     }
+    if (reply.lost)
+        reply.status = WIRE_FENCED;
     wire_announced_encode(out, &reply);
     return 0;
 }

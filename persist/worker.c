@@ -10,7 +10,8 @@
 #include "persist/commit.h"
 #include "persist/request.h"
 
-#define REOPEN_MS 1000
+#define REOPEN_FIRST_MS 50 /* the process before may hold its lock while it dies */
+#define REOPEN_MOST_MS 1000
 #define REOPEN_NEWER_MS 30000 /* a newer schema does not go away by itself */
 
 struct worker {
@@ -21,6 +22,7 @@ struct worker {
     struct leases *leases;
     struct commit *commit; /* the writer's */
     uint64_t reopen_ms;
+    uint64_t reopen_wait_ms; /* of the last failure; 0: none since something was stored */
     uint64_t expired, told_writes;
     char why[320];
     struct buf body, list, frame;
@@ -58,6 +60,14 @@ static void close_store(struct worker *self)
         self->store->ops->close(&self->store);
 }
 
+static void reopen_later(struct worker *self)
+{
+    self->reopen_wait_ms = self->reopen_wait_ms ? self->reopen_wait_ms * 2 : REOPEN_FIRST_MS;
+    if (self->reopen_wait_ms > REOPEN_MOST_MS)
+        self->reopen_wait_ms = REOPEN_MOST_MS;
+    self->reopen_ms = clock_monotonic_ms() + self->reopen_wait_ms;
+}
+
 static void open_store(struct worker *self)
 {
     AUTO(base_free_text) char *why = NULL;
@@ -72,8 +82,9 @@ static void open_store(struct worker *self)
                  : self->store ? self->store->why
                                : "the store cannot be opened");
         close_store(self);
-        self->reopen_ms =
-            clock_monotonic_ms() + (rc == -EPROTONOSUPPORT ? REOPEN_NEWER_MS : REOPEN_MS);
+        reopen_later(self);
+        if (rc == -EPROTONOSUPPORT)
+            self->reopen_ms = clock_monotonic_ms() + REOPEN_NEWER_MS;
     } else {
         self->why[0] = '\0';
     }
@@ -92,7 +103,9 @@ static void store_failed(struct worker *self, int rc, const char *doing)
              self->store->why[0] ? self->store->why : strerror(-rc));
     log_warn("the store failed", "doing=%s errno=%d reason=%s", doing, -rc, log_quote(self->why));
     close_store(self);
-    self->reopen_ms = clock_monotonic_ms() + (rc == -EAGAIN ? 0 : REOPEN_MS);
+    self->reopen_ms = 0;
+    if (rc != -EAGAIN)
+        reopen_later(self);
     report_state(self, &report);
 }
 
@@ -161,8 +174,10 @@ static void write_commit(struct worker *self)
     commit_clear(self->commit);
     if (rc < 0 && self->store)
         store_failed(self, rc, "append");
-    else if (rc == 0)
+    if (rc == 0) {
+        self->reopen_wait_ms = 0;
         report_state(self, &report);
+    }
 }
 
 static void take_batch(struct worker *self, struct task *task, const struct request *request)
@@ -212,6 +227,8 @@ static void answer(struct worker *self, const struct task *task, const struct re
     if (rc == 0 && self->body.over)
         rc = -EMSGSIZE;
     if (rc == 0) {
+        if (!self->commit)
+            self->reopen_wait_ms = 0;
         send_reply(self, task, request->reply);
         report_writes(self);
         return;
@@ -242,16 +259,17 @@ static void take(struct worker *self, struct task *task)
 
 /* ---- the loop ---- */
 
-/* Until a request waits, or it is time to open the store. */
+/* Until a request waits, or it is time to open the store, or to see that time passes. */
 static void wait_for_work(struct worker *self)
 {
     zmq_pollitem_t item = {.socket = zsock_resolve(self->pipe), .events = ZMQ_POLLIN};
     uint64_t now_ms = clock_monotonic_ms();
-    long wait_ms = self->store                 ? -1
-                   : self->reopen_ms <= now_ms ? 0
-                                               : (long)(self->reopen_ms - now_ms);
+    long wait_ms = self->commit ? (long)self->fence.lease_ms / 4 : -1;
 
+    if (!self->store)
+        wait_ms = self->reopen_ms <= now_ms ? 0 : (long)(self->reopen_ms - now_ms);
     zmq_poll(&item, 1, wait_ms);
+    fence_turn(&self->fence);
     if (!self->store && self->reopen_ms <= clock_monotonic_ms())
         open_store(self);
 }
@@ -277,6 +295,7 @@ void worker_run(zsock_t *pipe, void *arg)
     buf_init(&self.list, REQUEST_REPLY_MAX);
     buf_init(&self.frame, REQUEST_REPLY_MAX + WIRE_HEAD_BYTES);
     self.fence.partitions = self.start->partitions;
+    self.fence.lease_ms = self.start->lease_ms;
     if (self.start->place.writer) {
         self.commit = NEW(struct commit);
         leases_new(&self.leases);

@@ -1,6 +1,6 @@
 /* A thread with a connection of its own to the store: the one writer, or one of the readers. It
- * opens the store, and again every second when that failed; until then every request is answered
- * `unavailable`. */
+ * opens the store, and again soon, then every second, when that failed; until then every request is
+ * answered `unavailable`. */
 #pragma once
 
 #include <czmq.h>
@@ -12,6 +12,7 @@ struct worker_start {
     struct store_place place;
     struct wire_head head; /* sender and boot of the daemon */
     uint64_t partitions;
+    uint64_t lease_ms; /* of routers */
 };
 
 /* A zactor's function; arg is a struct worker_start that outlives it. Its pipe speaks

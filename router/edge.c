@@ -159,6 +159,17 @@ void edge_note_early(struct edge *edge, unsigned partition)
     edge->intake[partition].expected = 1;
 }
 
+void edge_table_leave(struct edge_table *self, uint64_t partitions)
+{
+    for (unsigned i = 0; i < EDGE_MAX; i++) {
+        struct edge *edge = &self->edges[i];
+
+        edge->early &= ~partitions;
+        for (uint64_t left = partitions; left; left &= left - 1)
+            edge->intake[__builtin_ctzll(left)] = (struct edge_intake){0};
+    }
+}
+
 uint64_t edge_take_early(struct edge *edge, uint64_t held)
 {
     uint64_t mask = edge->early & held;

@@ -67,6 +67,8 @@ enum edge_order edge_take(struct edge_table *self, struct edge *edge, unsigned p
 bool edge_may_tell_gap(struct edge *edge, unsigned partition, uint64_t now_ms);
 /* A frame came before its partition may be taken from. */
 void edge_note_early(struct edge *edge, unsigned partition);
+/* These partitions are another router's now; should they come back, their frames start anew. */
+void edge_table_leave(struct edge_table *self, uint64_t partitions);
 /* The partitions of which frames came too early and that are held now: their first frame is wanted.
  */
 uint64_t edge_take_early(struct edge *edge, uint64_t held);

@@ -8,18 +8,27 @@
 static bool describe_partitions(const struct topology *topology,
                                 const struct partitions *partitions, char text[TEXT_MAX])
 {
-    uint64_t lost = partitions_lost(partitions);
-    uint64_t missing = partitions_wanted(partitions) & ~lost & ~partitions_held(partitions);
+    uint64_t unsure = partitions_unsure(partitions);
 
-    if (missing)
+    if (unsure)
         snprintf(text, TEXT_MAX, "waiting for %s to give it its partitions",
-                 topology->workers[topology->worker_of[__builtin_ctzll(missing)]].name);
-    else if (lost)
-        snprintf(text, TEXT_MAX,
-                 "fenced: another router holds %d of its partitions; stop this one, or start it "
-                 "again to take them back",
-                 __builtin_popcountll(lost));
-    return missing || lost;
+                 topology->workers[topology->worker_of[__builtin_ctzll(unsure)]].name);
+    return unsure != 0;
+}
+
+/* A router that stands by is as ready as one that holds partitions. */
+static void note_role(struct service *service, const struct partitions *partitions)
+{
+    uint64_t held = partitions_held(partitions);
+    int others = __builtin_popcountll(partitions_reach(partitions) & ~held);
+    char text[TEXT_MAX] = "";
+
+    if (others && held)
+        snprintf(text, TEXT_MAX, "holds %d partitions, standby for %d", __builtin_popcountll(held),
+                 others);
+    else if (others)
+        snprintf(text, TEXT_MAX, "standby for %d partitions", others);
+    service_set_note(service, text);
 }
 
 static bool describe_workers(struct worker *const *workers, size_t count, char text[TEXT_MAX])
@@ -42,5 +51,6 @@ void health_report(struct service *service, const struct partitions *partitions,
     bool trouble = describe_partitions(service_topology(service), partitions, text) ||
                    describe_workers(workers, count, text);
 
+    note_role(service, partitions);
     service_set_health(service, trouble ? text : NULL);
 }

@@ -5,7 +5,7 @@
 #include "router/partition.h"
 #include "router/worker.h"
 
-/* Ready, or the first thing that is the matter: partitions not given yet, taken by another router,
- * a worker that does not answer or cannot store. All borrowed. */
+/* Ready (and whether it stands by), or the first thing that is the matter: persist has not said yet
+ * which partitions it may have, a worker does not answer or cannot store. All borrowed. */
 void health_report(struct service *service, const struct partitions *partitions,
                    struct worker *const *workers, size_t count);

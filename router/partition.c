@@ -1,54 +1,54 @@
-/* Per worker: claim, until an answer names epochs; announce, until it is confirmed; then hold. A
- * claim that is repeated makes a higher epoch, so only the answer to the last one counts. */
+/* Two questions per worker, each asked again and again: the claim, while something is not ours; the
+ * announcement, while something is, which is held from the first answer on. A claim that is
+ * repeated may make a higher epoch, so only the answer to the last one counts. */
 #include "router/partition.h"
 
 #include <stdlib.h>
 #include <string.h>
 
-#define ANSWER_MS 3000 /* how long an answer is waited for at first */
-#define ANSWER_MOST_MS 24000
-#define RETRY_MS 250 /* after unavailable */
+#define ANSWER_MS 1000 /* how long an answer to a claim is waited for at first */
+#define ANSWER_MOST_MS 16000
+#define RETRY_MS 250    /* after unavailable */
+#define CLAIM_PARTS 6   /* a lease's time in claims of a standby … */
+#define RENEWAL_PARTS 3 /* … and in announcements of a holder */
 #define LIST_MAX 8192
 
-enum phase { PHASE_CLAIM, PHASE_ANNOUNCE, PHASE_HOLD, PHASE_NONE };
-
 struct holder {
-    enum phase phase;
-    uint64_t wanted; /* of this worker's partitions */
-    uint64_t trace;  /* of the last question */
-    uint64_t due_ms; /* when it is asked (again) */
-    uint64_t wait_ms;
+    uint64_t reach;          /* of this worker's partitions: those that may be ours */
+    uint64_t claim_trace;    /* of the last claim */
+    uint64_t claim_due_ms;   /* when it is asked (again) */
+    uint64_t claim_wait_ms;  /* for its answer */
+    bool is_waiting;         /* for the answer to the last claim */
+    bool is_answered;        /* claims are, so what is missing is somebody else's */
+    uint64_t announce_trace; /* of the first announcement of all that is claimed; 0: none yet */
+    uint64_t announce_due_ms;
     uint8_t durability;
 };
 
 struct partitions {
-    const struct topology *topology;
-    const char *name;
+    struct partition_spec spec;
     struct wire_head head;
     struct partition_out out;
     struct holder holders[TOPOLOGY_WORKERS_MAX];
-    uint32_t epochs[ID_PARTITIONS];
-    uint64_t wanted, claimed, held, lost; /* masks; claimed: has an epoch, and is not lost */
+    uint32_t epochs[ID_PARTITIONS]; /* the last of ours */
+    uint64_t claimed, held, lost;   /* masks; claimed: has an epoch, and is not lost */
     uint64_t traces;
     struct buf list, frame;
 };
 
-int partitions_new(struct partitions **ret, const struct topology *topology, uint64_t wanted,
-                   const char *name, const struct wire_head *head, const struct partition_out *out)
+int partitions_new(struct partitions **ret, const struct partition_spec *spec,
+                   const struct wire_head *head, const struct partition_out *out)
 {
     struct partitions *self = NEW(struct partitions);
 
-    self->topology = topology;
-    self->name = name;
+    self->spec = *spec;
     self->head = *head;
     self->out = *out;
-    self->wanted = wanted;
-    for (size_t i = 0; i < topology->worker_count; i++) {
+    for (size_t i = 0; i < spec->topology->worker_count; i++) {
         struct holder *holder = &self->holders[i];
 
-        holder->wanted = topology->workers[i].partitions & wanted;
-        holder->phase = holder->wanted ? PHASE_CLAIM : PHASE_NONE;
-        holder->wait_ms = ANSWER_MS;
+        holder->reach = spec->topology->workers[i].partitions & (spec->wanted | spec->standby);
+        holder->claim_wait_ms = ANSWER_MS;
     }
     buf_init(&self->list, LIST_MAX);
     buf_init(&self->frame, LIST_MAX + 1024);
@@ -68,24 +68,35 @@ void partitions_free(struct partitions **self)
 
 /* ---- questions ---- */
 
-static void start_frame(struct partitions *self, struct holder *holder, enum wire_type type)
+static uint64_t start_frame(struct partitions *self, enum wire_type type)
 {
-    holder->trace = ++self->traces;
     self->head.type = (uint8_t)type;
-    self->head.trace = holder->trace;
+    self->head.trace = ++self->traces;
     buf_clear(&self->frame);
     wire_head_encode(&self->frame, &self->head);
+    return self->head.trace;
 }
 
-static int send_claim(struct partitions *self, size_t worker)
+static void claim(struct partitions *self, size_t worker, uint64_t now_ms)
 {
     struct holder *holder = &self->holders[worker];
-    struct wire_claim claim = {
-        .role = WIRE_ROUTER, .partitions = holder->wanted, .holder = wire_text(self->name)};
+    uint64_t missing = holder->reach & ~self->claimed;
+    struct wire_claim message = {.role = WIRE_ROUTER,
+                                 .partitions = missing & self->spec.wanted,
+                                 .holder = wire_text(self->spec.name),
+                                 .standby = missing & ~self->spec.wanted};
 
-    start_frame(self, holder, WIRE_TYPE_CLAIM);
-    wire_claim_encode(&self->frame, &claim);
-    return self->out.send(self->out.arg, worker, &self->frame);
+    holder->claim_trace = start_frame(self, WIRE_TYPE_CLAIM);
+    wire_claim_encode(&self->frame, &message);
+    if (self->out.send(self->out.arg, worker, &self->frame) < 0) {
+        holder->claim_due_ms = now_ms + RETRY_MS;
+        return;
+    }
+    holder->is_answered = !holder->is_waiting && holder->is_answered;
+    holder->is_waiting = true;
+    holder->claim_due_ms = now_ms + holder->claim_wait_ms;
+    if (holder->claim_wait_ms < ANSWER_MOST_MS)
+        holder->claim_wait_ms *= 2;
 }
 
 static struct wire_list list_holdings(struct partitions *self, uint64_t mask, struct buf *list)
@@ -96,7 +107,7 @@ static struct wire_list list_holdings(struct partitions *self, uint64_t mask, st
         struct wire_holding holding = {.partition = (uint16_t)p,
                                        .epoch = self->epochs[p],
                                        .role = WIRE_ROUTER,
-                                       .holder = wire_text(self->name)};
+                                       .holder = wire_text(self->spec.name)};
 
         if (mask >> p & 1)
             wire_holding_add(list, &count, &holding);
@@ -104,66 +115,72 @@ static struct wire_list list_holdings(struct partitions *self, uint64_t mask, st
     return wire_list_of(list, count);
 }
 
-static int send_announce(struct partitions *self, size_t worker)
+static int send_announcement(struct partitions *self, size_t worker)
 {
     struct holder *holder = &self->holders[worker];
     struct wire_announce announce;
+    uint64_t trace;
+    int rc;
 
     buf_clear(&self->list);
-    announce.holdings = list_holdings(self, holder->wanted & self->claimed, &self->list);
-    start_frame(self, holder, WIRE_TYPE_ANNOUNCE);
+    announce.holdings = list_holdings(self, holder->reach & self->claimed, &self->list);
+    trace = start_frame(self, WIRE_TYPE_ANNOUNCE);
     wire_announce_encode(&self->frame, &announce);
-    return self->out.send(self->out.arg, worker, &self->frame);
+    rc = self->out.send(self->out.arg, worker, &self->frame);
+    if (rc == 0 && holder->announce_trace == 0)
+        holder->announce_trace = trace;
+    return rc;
 }
 
-static void ask(struct partitions *self, size_t worker, uint64_t now_ms)
+static void announce(struct partitions *self, size_t worker, uint64_t now_ms)
 {
-    struct holder *holder = &self->holders[worker];
-    int rc = holder->phase == PHASE_CLAIM ? send_claim(self, worker) : send_announce(self, worker);
+    uint64_t wait_ms = self->spec.lease_ms / RENEWAL_PARTS;
 
-    if (rc < 0) {
-        holder->due_ms = now_ms + RETRY_MS;
-        return;
-    }
-    holder->due_ms = now_ms + holder->wait_ms;
-    if (holder->wait_ms < ANSWER_MOST_MS)
-        holder->wait_ms *= 2;
+    if (send_announcement(self, worker) < 0 && wait_ms > RETRY_MS)
+        wait_ms = RETRY_MS;
+    self->holders[worker].announce_due_ms = now_ms + wait_ms;
 }
 
 void partitions_tick(struct partitions *self, uint64_t now_ms)
 {
-    for (size_t i = 0; i < self->topology->worker_count; i++) {
+    for (size_t i = 0; i < self->spec.topology->worker_count; i++) {
         const struct holder *holder = &self->holders[i];
 
-        if ((holder->phase == PHASE_CLAIM || holder->phase == PHASE_ANNOUNCE) &&
-            now_ms >= holder->due_ms)
-            ask(self, i, now_ms);
+        if (holder->reach & ~self->claimed && now_ms >= holder->claim_due_ms)
+            claim(self, i, now_ms);
+        if (holder->reach & self->claimed && now_ms >= holder->announce_due_ms)
+            announce(self, i, now_ms);
     }
 }
 
 void partitions_probe(struct partitions *self, size_t worker)
 {
-    /* Nothing waits for the answer, so it does not matter whether this one left. */
-    if (self->holders[worker].phase == PHASE_HOLD && send_announce(self, worker) < 0)
+    /* Its answer is nothing that is waited for, so it does not matter whether this one left. */
+    if (self->holders[worker].reach & self->held && send_announcement(self, worker) < 0)
         return;
 }
 
 /* ---- answers ---- */
 
-static void take_epochs(struct partitions *self, const struct holder *holder,
-                        struct wire_list holdings)
+/* What is ours now and was not before. */
+static uint64_t take_epochs(struct partitions *self, const struct holder *holder,
+                            struct wire_list holdings)
 {
     struct wire_bytes item;
+    uint64_t mask = 0;
 
     while (wire_list_next(&holdings, &item)) {
         struct wire_holding holding;
 
         if (wire_holding_decode(item, &holding) < 0 || holding.partition >= ID_PARTITIONS ||
-            holding.epoch == 0 || !(holder->wanted >> holding.partition & 1))
+            holding.epoch == 0 || !(holder->reach & ~self->claimed) >> holding.partition & 1)
             continue;
         self->epochs[holding.partition] = holding.epoch;
-        self->claimed |= 1ull << holding.partition;
+        mask |= 1ull << holding.partition;
     }
+    self->claimed |= mask;
+    self->lost &= ~mask;
+    return mask;
 }
 
 void partitions_claimed(struct partitions *self, size_t worker, uint64_t trace,
@@ -171,38 +188,41 @@ void partitions_claimed(struct partitions *self, size_t worker, uint64_t trace,
 {
     struct holder *holder = &self->holders[worker];
 
-    if (holder->phase != PHASE_CLAIM || trace != holder->trace)
+    if (!holder->is_waiting || trace != holder->claim_trace)
         return;
-    holder->wait_ms = ANSWER_MS;
-    if (claimed->status == WIRE_OK)
-        take_epochs(self, holder, claimed->holdings);
-    if ((holder->wanted & ~self->claimed) != 0) { /* all or nothing: ask again for all */
-        holder->due_ms = now_ms + RETRY_MS;
+    holder->is_waiting = false;
+    holder->claim_wait_ms = ANSWER_MS;
+    holder->claim_due_ms = now_ms + RETRY_MS;
+    if (claimed->status != WIRE_OK)
         return;
+    holder->is_answered = true;
+    holder->claim_due_ms = now_ms + self->spec.lease_ms / CLAIM_PARTS;
+    if (take_epochs(self, holder, claimed->holdings)) {
+        holder->announce_trace = 0;
+        announce(self, worker, now_ms);
     }
-    holder->phase = PHASE_ANNOUNCE;
-    ask(self, worker, now_ms);
 }
 
 void partitions_announced(struct partitions *self, size_t worker, uint64_t trace,
                           const struct wire_announced *announced, uint64_t now_ms)
 {
     struct holder *holder = &self->holders[worker];
-    uint64_t mask = holder->wanted & self->claimed;
+    uint64_t mask = holder->reach & self->claimed;
 
-    if (holder->phase != PHASE_ANNOUNCE || trace != holder->trace) /* or only a probe */
+    if (holder->announce_trace == 0 || trace < holder->announce_trace)
         return;
-    holder->wait_ms = ANSWER_MS;
     if (announced->status == WIRE_FENCED) {
-        partitions_fence(self, mask);
-        return;
-    }
-    if (announced->status != WIRE_OK) {
-        holder->due_ms = now_ms + RETRY_MS;
+        partitions_fence(self, announced->lost ? mask & announced->lost : mask);
+        mask = holder->reach & self->claimed;
+    } else if (announced->status != WIRE_OK) {
+        if (holder->announce_due_ms > now_ms + RETRY_MS)
+            holder->announce_due_ms = now_ms + RETRY_MS;
         return;
     }
     holder->durability = announced->durability;
-    holder->phase = PHASE_HOLD;
+    mask &= ~self->held;
+    if (!mask)
+        return;
     self->held |= mask;
     self->out.held(self->out.arg, mask);
 }
@@ -215,9 +235,6 @@ void partitions_fence(struct partitions *self, uint64_t mask)
     self->claimed &= ~mask;
     self->held &= ~mask;
     self->lost |= mask;
-    for (size_t i = 0; i < self->topology->worker_count; i++)
-        if (!(self->holders[i].wanted & ~self->lost))
-            self->holders[i].phase = PHASE_NONE;
     self->out.lost(self->out.arg, mask);
 }
 
@@ -231,14 +248,20 @@ enum partition_state partitions_state(const struct partitions *self, unsigned pa
 
     if (self->held & bit)
         return epoch == self->epochs[partition] ? PARTITION_HELD : PARTITION_FOREIGN;
-    if (self->wanted & ~self->lost & bit && epoch >= self->epochs[partition])
-        return PARTITION_EARLY;
-    return PARTITION_FOREIGN;
+    if (self->claimed & bit)
+        return epoch >= self->epochs[partition] ? PARTITION_EARLY : PARTITION_FOREIGN;
+    return partitions_reach(self) & bit && epoch > self->epochs[partition] ? PARTITION_EARLY
+                                                                           : PARTITION_FOREIGN;
 }
 
 uint32_t partitions_epoch(const struct partitions *self, unsigned partition)
 {
     return self->claimed >> partition & 1 ? self->epochs[partition] : 0;
+}
+
+uint64_t partitions_reach(const struct partitions *self)
+{
+    return self->spec.wanted | self->spec.standby;
 }
 
 uint64_t partitions_held(const struct partitions *self)
@@ -251,14 +274,19 @@ uint64_t partitions_lost(const struct partitions *self)
     return self->lost;
 }
 
-uint64_t partitions_wanted(const struct partitions *self)
+uint64_t partitions_unsure(const struct partitions *self)
 {
-    return self->wanted;
+    uint64_t unsure = self->claimed & ~self->held;
+
+    for (size_t i = 0; i < self->spec.topology->worker_count; i++)
+        if (!self->holders[i].is_answered)
+            unsure |= self->holders[i].reach & ~self->claimed;
+    return unsure;
 }
 
 uint8_t partitions_durability(const struct partitions *self, unsigned partition)
 {
-    return self->holders[self->topology->worker_of[partition]].durability;
+    return self->holders[self->spec.topology->worker_of[partition]].durability;
 }
 
 struct wire_list partitions_holdings(struct partitions *self, struct buf *list)

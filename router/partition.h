@@ -1,5 +1,7 @@
-/* Which partitions this router holds, by which epochs: claimed once at start, worker by worker,
- * then announced; lost for good when the store says that somebody else has them. */
+/* Which partitions this router holds, by which epochs: claimed worker by worker, then announced,
+ * and announced again and again, since a holder that is silent loses its lease. What another router
+ * holds is claimed again and again, too: this one stands by for it, and takes it over when the
+ * other falls silent. */
 #pragma once
 
 #include "base/topology.h"
@@ -20,21 +22,29 @@ struct partition_out {
     void (*lost)(void *arg, uint64_t mask); /* were claimed; no longer ours */
 };
 
-/* wanted: the mask that the configuration names. head: what frames start with. out is copied, name
- * and topology are borrowed. */
-int partitions_new(struct partitions **ret, const struct topology *topology, uint64_t wanted,
-                   const char *name, const struct wire_head *head, const struct partition_out *out)
-    MUST_CHECK;
+/* Masks: wanted ones are ours when nobody ever had them; those of standby only when whoever has
+ * them is silent for lease_ms. name and topology are borrowed. */
+struct partition_spec {
+    const struct topology *topology;
+    const char *name;
+    uint64_t wanted, standby;
+    uint64_t lease_ms;
+};
+
+/* head: what frames start with. out is copied. */
+int partitions_new(struct partitions **ret, const struct partition_spec *spec,
+                   const struct wire_head *head, const struct partition_out *out) MUST_CHECK;
 void partitions_free(struct partitions **self);
 
 /* Sends what is due, first claims included. */
 void partitions_tick(struct partitions *self, uint64_t now_ms);
-/* Answers of a worker: claimed, announced. Ones to an earlier question count for nothing. */
+/* Answers of a worker: claimed, announced. Ones to an earlier claim, or to an announcement of less,
+ * count for nothing. */
 void partitions_claimed(struct partitions *self, size_t worker, uint64_t trace,
                         const struct wire_claimed *claimed, uint64_t now_ms);
 void partitions_announced(struct partitions *self, size_t worker, uint64_t trace,
                           const struct wire_announced *announced, uint64_t now_ms);
-/* Announces again, only to hear whether the worker is still the same process. */
+/* Announces at once, to hear whether the worker is still the same process. */
 void partitions_probe(struct partitions *self, size_t worker);
 
 /* The store has refused this partition's epoch. */
@@ -43,9 +53,12 @@ void partitions_fence(struct partitions *self, uint64_t mask);
 enum partition_state partitions_state(const struct partitions *self, unsigned partition,
                                       uint32_t epoch);
 uint32_t partitions_epoch(const struct partitions *self, unsigned partition); /* 0: none */
-uint64_t partitions_held(const struct partitions *self);                      /* masks */
+/* Masks: those that may be ours, those that are, those that were, and those of which no worker has
+ * said yet whether they are. */
+uint64_t partitions_reach(const struct partitions *self);
+uint64_t partitions_held(const struct partitions *self);
 uint64_t partitions_lost(const struct partitions *self);
-uint64_t partitions_wanted(const struct partitions *self);
+uint64_t partitions_unsure(const struct partitions *self);
 /* enum wire_durability, as the partition's worker says; 0 before. */
 uint8_t partitions_durability(const struct partitions *self, unsigned partition);
 

@@ -60,7 +60,7 @@ static void confirm(struct roster *self, const struct waiting *asked, enum wire_
 static bool try_confirm(struct roster *self, const struct waiting *asked)
 {
     uint64_t ours =
-        partitions_wanted(self->parts.partitions) & ~partitions_lost(self->parts.partitions);
+        partitions_reach(self->parts.partitions) & ~partitions_lost(self->parts.partitions);
 
     if (asked->partitions & ~ours)
         confirm(self, asked, WIRE_FENCED);

@@ -148,6 +148,9 @@ static void on_lost(void *arg, uint64_t mask)
 
     *self->fenced += (uint64_t)__builtin_popcountll(mask);
     self->newly_lost |= mask;
+    edge_table_leave(&self->edges, mask);
+    for (uint64_t slots = self->edges.live; slots; slots &= slots - 1)
+        interest_reset(self->interest, (uint8_t)__builtin_ctzll(slots), mask);
     for (; mask; mask &= mask - 1)
         conversations_drop(self->conversations, (unsigned)__builtin_ctzll(mask));
     roster_review(self->roster);
@@ -267,8 +270,8 @@ static int on_tick(zloop_t *loop, int timer, void *arg)
 static void log_lost(struct router *self)
 {
     if (self->newly_lost)
-        log_error("fenced: another router holds these partitions now", "mask=%016llx",
-                  (unsigned long long)self->newly_lost);
+        log_warn("fenced: another router holds these partitions now", "mask=%016llx",
+                 (unsigned long long)self->newly_lost);
     self->newly_lost = 0;
 }
 
@@ -317,19 +320,31 @@ static int open_workers(struct router *self, const struct wire_head *head)
     return 0;
 }
 
+/* "0-31", "1,3,8-15", or nothing. */
+static int read_mask(struct conf *conf, const char *key, uint64_t *ret)
+{
+    const char *text = conf_text(conf, key);
+
+    *ret = 0;
+    if (text[0] == '\0' || topology_parse_mask(text, ret) == 0)
+        return 0;
+    log_error("partitions are written like \"0-31\" or \"1,3,8-15\"", "key=%s value=%s", key,
+              log_quote(text));
+    return -EINVAL;
+}
+
 static int make_partitions(struct router *self, const struct wire_head *head)
 {
-    const char *text = conf_text(service_conf(self->service), "router/partitions");
+    struct conf *conf = service_conf(self->service);
     struct partition_out out = {self, send_to_worker, on_held, on_lost};
-    uint64_t wanted;
+    struct partition_spec spec = {.topology = service_topology(self->service),
+                                  .name = service_name(self->service),
+                                  .lease_ms = (uint64_t)conf_number(conf, "bus/lease_ms")};
 
-    if (topology_parse_mask(text, &wanted) < 0) {
-        log_error("router/partitions must be like \"0-31\" or \"1,3,8-15\"", "value=%s",
-                  log_quote(text));
+    if (read_mask(conf, "router/partitions", &spec.wanted) < 0 ||
+        read_mask(conf, "router/standby", &spec.standby) < 0)
         return -EINVAL;
-    }
-    return partitions_new(&self->partitions, service_topology(self->service), wanted,
-                          service_name(self->service), head, &out);
+    return partitions_new(&self->partitions, &spec, head, &out);
 }
 
 /* "webhook", or nothing. */

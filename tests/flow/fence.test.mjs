@@ -1,4 +1,4 @@
-// A router that is stopped, replaced by one started by hand, and resumed.
+// A router that is stopped, replaced by one started by hand when its lease is over, and resumed.
 import assert from 'node:assert/strict';
 import { spawn } from 'node:child_process';
 import path from 'node:path';

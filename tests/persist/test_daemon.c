@@ -126,7 +126,8 @@ static void write_config(struct daemon *self, const char *more)
     FILE *file = fopen(self->config, "w");
 
     assert_non_null(file);
-    fprintf(file, "bus\n    dir = \"run\"\nlog\n    level = \"debug\"\n%s", more);
+    fprintf(file, "bus\n    dir = \"run\"\n    lease_ms = 300\nlog\n    level = \"debug\"\n%s",
+            more);
     fclose(file);
 }
 
@@ -216,10 +217,31 @@ static int tear_down(void **state)
 
 /* ---- requests ---- */
 
+/* As a router that stands by: asks until it has everything. */
+static struct wire_claimed claim_all(struct daemon *self, const char *holder)
+{
+    struct wire_claim claim = {
+        .role = WIRE_ROUTER, .partitions = UINT64_MAX, .holder = wire_text(holder)};
+    uint64_t end_ms = clock_monotonic_ms() + DEADLINE_MS;
+    struct wire_claimed claimed;
+    struct wire_bytes reply;
+    struct buf body;
+
+    buf_init(&body, 1 << 16);
+    wire_claim_encode(&body, &claim);
+    do {
+        reply = ask_until_open(self, WIRE_TYPE_CLAIM, wire_buf(&body));
+        assert_int_equal(wire_claimed_decode(reply, &claimed), 0);
+        assert_int_equal(claimed.status, WIRE_OK);
+    } while (claimed.holdings.count == 0 && clock_monotonic_ms() < end_ms);
+    assert_int_equal(claimed.holdings.count, 64);
+    buf_done(&body);
+    return claimed;
+}
+
 static uint32_t claim(struct daemon *self, const char *holder)
 {
-    struct wire_claim claim = {WIRE_ROUTER, UINT64_MAX, wire_text(holder)};
-    struct wire_claimed claimed = {0};
+    struct wire_claimed claimed = claim_all(self, holder);
     struct wire_announced announced = {0};
     struct wire_announce announce;
     struct wire_holding holding;
@@ -228,11 +250,6 @@ static uint32_t claim(struct daemon *self, const char *holder)
 
     buf_init(&body, 1 << 16);
     buf_init(&holdings, 1 << 16);
-    wire_claim_encode(&body, &claim);
-    assert_int_equal(
-        wire_claimed_decode(ask_until_open(self, WIRE_TYPE_CLAIM, wire_buf(&body)), &claimed), 0);
-    assert_int_equal(claimed.status, WIRE_OK);
-    assert_int_equal(claimed.holdings.count, 64);
     buf_put(&holdings, claimed.holdings.data, claimed.holdings.len);
     announce.holdings = wire_list_of(&holdings, claimed.holdings.count);
     buf_clear(&body);
@@ -334,6 +351,29 @@ static void a_batch_is_stored_and_outlives_a_kill(void **state)
     stop(self, SIGTERM);
 }
 
+static void a_renewal_names_what_is_over(struct daemon *self, uint32_t old_epoch)
+{
+    struct wire_holding over = {5, old_epoch, WIRE_ROUTER, wire_text("router")};
+    struct wire_holding good = {6, old_epoch + 1, WIRE_ROUTER, wire_text("router.2")};
+    struct wire_announced announced;
+    struct wire_announce announce;
+    struct buf body, holdings;
+    uint32_t count = 0;
+
+    buf_init(&body, 1 << 16);
+    buf_init(&holdings, 1 << 16);
+    wire_holding_add(&holdings, &count, &over);
+    wire_holding_add(&holdings, &count, &good);
+    announce.holdings = wire_list_of(&holdings, count);
+    wire_announce_encode(&body, &announce);
+    assert_int_equal(
+        wire_announced_decode(ask(self, WIRE_TYPE_ANNOUNCE, wire_buf(&body)), &announced), 0);
+    assert_int_equal(announced.status, WIRE_FENCED);
+    assert_int_equal(announced.lost, 1 << 5);
+    buf_done(&body);
+    buf_done(&holdings);
+}
+
 static void a_new_router_fences_the_old_one_for_ever(void **state)
 {
     struct daemon *self = daemon_of(state);
@@ -345,6 +385,7 @@ static void a_new_router_fences_the_old_one_for_ever(void **state)
     new_epoch = claim(self, "router.2");
     assert_int_equal(new_epoch, old_epoch + 1);
     assert_int_equal(append(self, old_epoch, &created), WIRE_ANSWER_FENCED);
+    a_renewal_names_what_is_over(self, old_epoch);
     stop(self, SIGKILL);
     start(self);
     ask_until_open(self, WIRE_TYPE_HEADS, wire_text(""));
@@ -359,7 +400,8 @@ static void a_new_router_fences_the_old_one_for_ever(void **state)
 
 static struct wire_bytes claim_as(struct daemon *self, const char *holder)
 {
-    struct wire_claim claim = {WIRE_ROUTER, UINT64_MAX, wire_text(holder)};
+    struct wire_claim claim = {
+        .role = WIRE_ROUTER, .partitions = UINT64_MAX, .holder = wire_text(holder)};
     struct wire_bytes reply;
     struct buf body;
 

@@ -89,6 +89,8 @@ static void make_parts(struct world *self)
     struct partition_out partition_out = {self, on_ask, on_mask, on_mask};
     struct conversation_out out = {.arg = self, .load = on_load, .unload = on_unload};
     struct conversation_limits limits = {100, 1000, 1 << 20};
+    struct partition_spec spec = {
+        .topology = &self->topology, .name = "router", .wanted = UINT64_MAX, .lease_ms = 1500};
     struct wire_head head = {.sender = 9, .boot = 8};
 
     edge_table_init(&self->edges);
@@ -98,9 +100,7 @@ static void make_parts(struct world *self)
     fanout_init(&self->fanout, &self->edges, self->interest, self->stream);
     self->topology.worker_count = 1;
     self->topology.workers[0].partitions = UINT64_MAX;
-    assert_int_equal(partitions_new(&self->partitions, &self->topology, UINT64_MAX, "router", &head,
-                                    &partition_out),
-                     0);
+    assert_int_equal(partitions_new(&self->partitions, &spec, &head, &partition_out), 0);
     assert_int_equal(conversations_new(&self->conversations, &limits, &out, 0, self->stats), 0);
     buf_init(&self->buf, 1 << 20);
 }
@@ -137,7 +137,7 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void claim_all(struct world *self)
+static void claim_at(struct world *self, uint32_t epoch, uint64_t now_ms)
 {
     struct wire_claimed claimed = {.status = WIRE_OK};
     struct buf list;
@@ -145,14 +145,19 @@ static void claim_all(struct world *self)
 
     buf_init(&list, 8192);
     for (unsigned p = 0; p < ID_PARTITIONS; p++) {
-        struct wire_holding holding = {.partition = (uint16_t)p, .epoch = EPOCH};
+        struct wire_holding holding = {.partition = (uint16_t)p, .epoch = epoch};
 
         wire_holding_add(&list, &count, &holding);
     }
     claimed.holdings = wire_list_of(&list, count);
-    partitions_tick(self->partitions, 1);
-    partitions_claimed(self->partitions, 0, self->trace, &claimed, 1);
+    partitions_tick(self->partitions, now_ms);
+    partitions_claimed(self->partitions, 0, self->trace, &claimed, now_ms);
     buf_done(&list);
+}
+
+static void claim_all(struct world *self)
+{
+    claim_at(self, EPOCH, 1);
 }
 
 static void hold_all(struct world *self)
@@ -242,6 +247,26 @@ static void test_frames_of_another_epoch_are_dropped_silently(void **state)
     assert_int_equal(counter(self, "frames_other_epoch"), 3);
     assert_int_equal(counter(self, "posts"), 0);
     assert_int_equal(self->sent_count, 0);
+}
+
+static void test_frames_of_a_partition_that_comes_back_start_anew(void **state)
+{
+    struct world *self = *state;
+    struct wire_announced announced = {.status = WIRE_OK};
+
+    hold_all(self);
+    live(self, 1);
+    push(self, 1, (struct said){.number = 1}, 1);
+    push(self, 1, (struct said){.number = 2}, 1);
+    partitions_fence(self->partitions, UINT64_MAX);
+    edge_table_leave(&self->edges, UINT64_MAX);
+    claim_at(self, EPOCH + 2, 1000);
+    partitions_announced(self->partitions, 0, self->trace, &announced, 1000);
+    push(self, 1, (struct said){.number = 2, .epoch = EPOCH + 2}, 1000);
+    assert_int_equal(counter(self, "frames_after_gap"), 1);
+    push(self, 1, (struct said){.number = 1, .epoch = EPOCH + 2}, 1000);
+    push(self, 1, (struct said){.number = 2, .epoch = EPOCH + 2}, 1000);
+    assert_int_equal(counter(self, "posts"), 4);
 }
 
 static void test_frames_that_come_before_the_partition_is_held_are_asked_for_then(void **state)
@@ -383,6 +408,7 @@ int main(void)
         CASE(test_frames_in_order_become_posts),
         CASE(test_a_jump_is_dropped_and_told_with_the_number_expected),
         CASE(test_frames_of_another_epoch_are_dropped_silently),
+        CASE(test_frames_of_a_partition_that_comes_back_start_anew),
         CASE(test_frames_that_come_before_the_partition_is_held_are_asked_for_then),
         CASE(test_a_post_that_breaks_a_rule_is_answered_and_uses_up_its_number),
         CASE(test_a_post_that_is_too_long_is_answered_so),

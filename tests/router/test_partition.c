@@ -12,6 +12,7 @@ struct sent {
     uint8_t type;
     uint64_t trace;
     uint64_t mask; /* claimed or announced */
+    uint64_t standby;
 };
 
 struct world {
@@ -41,6 +42,7 @@ static int on_send(void *arg, size_t worker, const struct buf *frame)
         assert_int_equal(wire_claim_decode(body, &claim), 0);
         assert_int_equal(claim.role, WIRE_ROUTER);
         sent->mask = claim.partitions;
+        sent->standby = claim.standby;
     } else {
         assert_int_equal(wire_announce_decode(body, &announce), 0);
         while (wire_list_next(&announce.holdings, &item)) {
@@ -62,9 +64,14 @@ static void on_lost(void *arg, uint64_t mask)
     ((struct world *)arg)->lost |= mask;
 }
 
-/* Two workers: 0-31 and 32-63. */
-static void open_world(struct world *self, uint64_t wanted)
+/* Two workers: 0-31 and 32-63. A lease of 1500 ms. */
+static void open_world(struct world *self, uint64_t wanted, uint64_t standby)
 {
+    struct partition_spec spec = {.topology = &self->topology,
+                                  .name = "router",
+                                  .wanted = wanted,
+                                  .standby = standby,
+                                  .lease_ms = 1500};
     struct partition_out out = {self, on_send, on_held, on_lost};
     struct wire_head head = {.sender = 1};
 
@@ -73,15 +80,14 @@ static void open_world(struct world *self, uint64_t wanted)
     self->topology.workers[1].partitions = ~0xffffffffull;
     for (unsigned p = 32; p < 64; p++)
         self->topology.worker_of[p] = 1;
-    assert_int_equal(
-        partitions_new(&self->partitions, &self->topology, wanted, "router", &head, &out), 0);
+    assert_int_equal(partitions_new(&self->partitions, &spec, &head, &out), 0);
 }
 
 static int set_up(void **state)
 {
     struct world *self = NEW(struct world);
 
-    open_world(self, UINT64_MAX);
+    open_world(self, UINT64_MAX, 0);
     *state = self;
     return 0;
 }
@@ -115,12 +121,17 @@ static void grant(struct world *self, size_t which, uint64_t mask, uint32_t epoc
     buf_done(&list);
 }
 
-static void confirm(struct world *self, size_t which, enum wire_result status, uint64_t now_ms)
+static void confirm_but(struct world *self, size_t which, enum wire_result status, uint64_t lost)
 {
-    struct wire_announced announced = {.status = (uint8_t)status, .durability = 2};
+    struct wire_announced announced = {.status = (uint8_t)status, .durability = 2, .lost = lost};
 
     partitions_announced(self->partitions, self->sent[which].worker, self->sent[which].trace,
-                         &announced, now_ms);
+                         &announced, 1000);
+}
+
+static void confirm(struct world *self, size_t which, enum wire_result status)
+{
+    confirm_but(self, which, status, 0);
 }
 
 static void test_each_worker_is_asked_for_its_own_and_announced_to(void **state)
@@ -135,7 +146,7 @@ static void test_each_worker_is_asked_for_its_own_and_announced_to(void **state)
     assert_int_equal(self->sent[2].type, WIRE_TYPE_ANNOUNCE);
     assert_int_equal(self->sent[2].mask, ~0xffffffffull);
     assert_int_equal(partitions_state(self->partitions, 40, 7), PARTITION_EARLY);
-    confirm(self, 2, WIRE_OK, 1000);
+    confirm(self, 2, WIRE_OK);
     assert_int_equal(self->held, ~0xffffffffull);
     assert_int_equal(partitions_state(self->partitions, 40, 7), PARTITION_HELD);
     assert_int_equal(partitions_state(self->partitions, 40, 6), PARTITION_FOREIGN);
@@ -149,11 +160,12 @@ static void test_only_what_the_configuration_names_is_claimed(void **state)
     struct world *self = *state;
 
     partitions_free(&self->partitions);
-    open_world(self, 0xf0);
+    open_world(self, 0xf0, 0);
     partitions_tick(self->partitions, 1000);
     assert_int_equal(self->sent_count, 1);
     assert_int_equal(self->sent[0].mask, 0xf0);
-    assert_int_equal(partitions_wanted(self->partitions), 0xf0);
+    assert_int_equal(self->sent[0].standby, 0);
+    assert_int_equal(partitions_reach(self->partitions), 0xf0);
 }
 
 static void test_frames_come_too_early_as_long_as_a_claim_is_not_confirmed(void **state)
@@ -161,7 +173,7 @@ static void test_frames_come_too_early_as_long_as_a_claim_is_not_confirmed(void 
     struct world *self = *state;
 
     partitions_free(&self->partitions);
-    open_world(self, 3);
+    open_world(self, 3, 0);
     assert_int_equal(partitions_state(self->partitions, 0, 5), PARTITION_EARLY);
     assert_int_equal(partitions_state(self->partitions, 2, 5), PARTITION_FOREIGN); /* not wanted */
     partitions_tick(self->partitions, 1000);
@@ -169,7 +181,7 @@ static void test_frames_come_too_early_as_long_as_a_claim_is_not_confirmed(void 
     assert_int_equal(partitions_state(self->partitions, 0, 6), PARTITION_EARLY);
     assert_int_equal(partitions_state(self->partitions, 0, 7), PARTITION_EARLY);
     assert_int_equal(partitions_state(self->partitions, 0, 5), PARTITION_FOREIGN);
-    confirm(self, 1, WIRE_OK, 1000);
+    confirm(self, 1, WIRE_OK);
     assert_int_equal(partitions_state(self->partitions, 0, 6), PARTITION_HELD);
     assert_int_equal(partitions_state(self->partitions, 0, 7), PARTITION_FOREIGN);
 }
@@ -179,35 +191,83 @@ static void test_a_claim_is_repeated_for_ever_and_only_the_last_answer_counts(vo
     struct world *self = *state;
 
     partitions_free(&self->partitions);
-    open_world(self, 1);
+    open_world(self, 1, 0);
     partitions_tick(self->partitions, 1000);
-    partitions_tick(self->partitions, 3999);
+    partitions_tick(self->partitions, 1999);
     assert_int_equal(self->sent_count, 1);
-    partitions_tick(self->partitions, 4000);
+    partitions_tick(self->partitions, 2000);
     assert_int_equal(self->sent_count, 2);
-    grant(self, 0, 1, 5, 4001); /* the store has made epoch 6 since */
+    grant(self, 0, 1, 5, 2001); /* the store has made epoch 6 since */
     assert_int_equal(self->sent_count, 2);
-    grant(self, 1, 1, 6, 4001);
+    grant(self, 1, 1, 6, 2001);
     assert_int_equal(partitions_epoch(self->partitions, 0), 6);
+    assert_int_equal(self->sent_count, 3);
+    partitions_tick(self->partitions, 2002);
     assert_int_equal(self->sent_count, 3);
 }
 
-static void test_a_claim_that_is_refused_or_incomplete_is_repeated_soon(void **state)
+static void test_a_claim_that_is_refused_is_repeated_soon(void **state)
 {
     struct world *self = *state;
     struct wire_claimed unavailable = {.status = WIRE_UNAVAILABLE};
 
     partitions_free(&self->partitions);
-    open_world(self, 3);
+    open_world(self, 3, 0);
     partitions_tick(self->partitions, 1000);
     partitions_claimed(self->partitions, 0, self->sent[0].trace, &unavailable, 1000);
+    assert_int_equal(partitions_unsure(self->partitions), 3);
     partitions_tick(self->partitions, 1250);
     assert_int_equal(self->sent_count, 2);
-    grant(self, 1, 1, 5, 1250);
-    partitions_tick(self->partitions, 1500);
+}
+
+static void test_what_another_router_holds_is_claimed_until_it_is_ours(void **state)
+{
+    struct world *self = *state;
+
+    partitions_free(&self->partitions);
+    open_world(self, 0x3, 0xf);
+    partitions_tick(self->partitions, 1000);
+    assert_int_equal(self->sent[0].mask, 0x3);
+    assert_int_equal(self->sent[0].standby, 0xc);
+    assert_int_equal(partitions_unsure(self->partitions), 0xf);
+    grant(self, 0, 1, 5, 1000);
+    assert_int_equal(self->sent[1].type, WIRE_TYPE_ANNOUNCE);
+    assert_int_equal(self->sent[1].mask, 1);
+    confirm(self, 1, WIRE_OK);
+    assert_int_equal(self->held, 1);
+    assert_int_equal(partitions_unsure(self->partitions), 0);
+    partitions_tick(self->partitions, 1249);
+    assert_int_equal(self->sent_count, 2);
+    partitions_tick(self->partitions, 1250);
     assert_int_equal(self->sent_count, 3);
-    assert_int_equal(self->sent[2].type, WIRE_TYPE_CLAIM);
-    assert_int_equal(self->held, 0);
+    assert_int_equal(self->sent[2].mask, 0x2);
+    assert_int_equal(self->sent[2].standby, 0xc);
+    grant(self, 2, 0xe, 7, 1260);
+    assert_int_equal(self->sent[3].mask, 0xf);
+    confirm(self, 1, WIRE_OK); /* of less than what is claimed now */
+    assert_int_equal(self->held, 1);
+    confirm(self, 3, WIRE_OK);
+    assert_int_equal(self->held, 0xf);
+    assert_int_equal(partitions_epoch(self->partitions, 0), 5);
+    assert_int_equal(partitions_epoch(self->partitions, 3), 7);
+}
+
+static void test_a_standby_of_a_worker_that_does_not_answer_is_unsure(void **state)
+{
+    struct world *self = *state;
+
+    partitions_free(&self->partitions);
+    open_world(self, 0, 3);
+    partitions_tick(self->partitions, 1000);
+    grant(self, 0, 0, 0, 1000);
+    assert_int_equal(partitions_unsure(self->partitions), 0);
+    partitions_tick(self->partitions, 1250);
+    assert_int_equal(partitions_unsure(self->partitions), 0);
+    partitions_tick(self->partitions, 2250);
+    assert_int_equal(self->sent_count, 3);
+    assert_int_equal(partitions_unsure(self->partitions), 3);
+    grant(self, 2, 0, 0, 2260);
+    assert_int_equal(partitions_unsure(self->partitions), 0);
 }
 
 static void test_what_the_socket_refuses_is_tried_again(void **state)
@@ -225,13 +285,49 @@ static void hold_all(struct world *self)
 {
     partitions_tick(self->partitions, 1000);
     grant(self, 0, self->sent[0].mask, 3, 1000);
-    confirm(self, 2, WIRE_OK, 1000);
+    confirm(self, 2, WIRE_OK);
     grant(self, 1, self->sent[1].mask, 3, 1000);
-    confirm(self, 3, WIRE_OK, 1000);
+    confirm(self, 3, WIRE_OK);
     assert_int_equal(partitions_held(self->partitions), UINT64_MAX);
 }
 
-static void test_a_fenced_partition_is_lost_for_good_and_told_once(void **state)
+static void test_what_is_held_is_announced_three_times_per_lease(void **state)
+{
+    struct world *self = *state;
+
+    hold_all(self);
+    partitions_tick(self->partitions, 1499);
+    assert_int_equal(self->sent_count, 4);
+    partitions_tick(self->partitions, 1500);
+    assert_int_equal(self->sent_count, 6);
+    assert_int_equal(self->sent[4].type, WIRE_TYPE_ANNOUNCE);
+    assert_int_equal(self->sent[4].mask, 0xffffffffu);
+    assert_int_equal(self->sent[5].mask, ~0xffffffffull);
+    self->held = 0;
+    confirm(self, 4, WIRE_OK);
+    assert_int_equal(self->held, 0); /* nothing new */
+    partitions_tick(self->partitions, 1999);
+    assert_int_equal(self->sent_count, 6);
+    partitions_tick(self->partitions, 2000); /* whether there was an answer or not */
+    assert_int_equal(self->sent_count, 8);
+}
+
+static void test_an_answer_that_is_slower_than_announcements_counts(void **state)
+{
+    struct world *self = *state;
+
+    partitions_free(&self->partitions);
+    open_world(self, 3, 0);
+    partitions_tick(self->partitions, 1000);
+    grant(self, 0, 3, 3, 1000);
+    partitions_tick(self->partitions, 1500);
+    partitions_tick(self->partitions, 2000);
+    assert_int_equal(self->sent_count, 4);
+    confirm(self, 1, WIRE_OK);
+    assert_int_equal(self->held, 3);
+}
+
+static void test_a_fenced_partition_is_told_once_and_claimed_again(void **state)
 {
     struct world *self = *state;
 
@@ -239,12 +335,47 @@ static void test_a_fenced_partition_is_lost_for_good_and_told_once(void **state)
     partitions_fence(self->partitions, 1 << 4);
     assert_int_equal(self->lost, 1 << 4);
     assert_int_equal(partitions_state(self->partitions, 4, 3), PARTITION_FOREIGN);
+    assert_int_equal(partitions_state(self->partitions, 4, 5), PARTITION_EARLY);
     assert_int_equal(partitions_epoch(self->partitions, 4), 0);
     self->lost = 0;
     partitions_fence(self->partitions, 1 << 4);
     assert_int_equal(self->lost, 0);
-    partitions_tick(self->partitions, 1000000);
-    assert_int_equal(self->sent_count, 4); /* never claims again by itself */
+    partitions_tick(self->partitions, 1499);
+    assert_int_equal(self->sent_count, 5);
+    assert_int_equal(self->sent[4].type, WIRE_TYPE_CLAIM);
+    assert_int_equal(self->sent[4].mask, 1 << 4);
+    grant(self, 4, 1 << 4, 5, 1499);
+    assert_int_equal(partitions_lost(self->partitions), 0);
+    confirm(self, 5, WIRE_OK);
+    assert_int_equal(partitions_state(self->partitions, 4, 5), PARTITION_HELD);
+}
+
+static void test_a_renewal_tells_what_was_lost_and_keeps_the_rest(void **state)
+{
+    struct world *self = *state;
+
+    hold_all(self);
+    partitions_tick(self->partitions, 1500);
+    confirm_but(self, 4, WIRE_FENCED, 6);
+    assert_int_equal(self->lost, 6);
+    assert_int_equal(partitions_held(self->partitions), ~6ull);
+}
+
+static void test_an_announcement_before_a_claim_says_nothing_of_what_it_brought(void **state)
+{
+    struct world *self = *state;
+
+    hold_all(self);
+    partitions_tick(self->partitions, 1500);
+    partitions_fence(self->partitions, 6);
+    partitions_tick(self->partitions, 1501);
+    assert_int_equal(self->sent[6].type, WIRE_TYPE_CLAIM);
+    grant(self, 6, 6, 9, 1502);
+    self->lost = 0;
+    confirm_but(self, 4, WIRE_FENCED, 6);
+    assert_int_equal(self->lost, 0);
+    confirm(self, 7, WIRE_OK);
+    assert_int_equal(partitions_held(self->partitions), UINT64_MAX);
 }
 
 static void test_who_is_fenced_while_announcing_holds_nothing(void **state)
@@ -252,17 +383,16 @@ static void test_who_is_fenced_while_announcing_holds_nothing(void **state)
     struct world *self = *state;
 
     partitions_free(&self->partitions);
-    open_world(self, 3);
+    open_world(self, 3, 0);
     partitions_tick(self->partitions, 1000);
     grant(self, 0, 3, 3, 1000);
-    confirm(self, 1, WIRE_FENCED, 1000);
+    confirm(self, 1, WIRE_FENCED);
     assert_int_equal(self->lost, 3);
     assert_int_equal(self->held, 0);
-    partitions_tick(self->partitions, 1000000);
-    assert_int_equal(self->sent_count, 2);
+    assert_int_equal(partitions_unsure(self->partitions), 0);
 }
 
-static void test_a_probe_announces_what_is_held_and_changes_nothing(void **state)
+static void test_a_probe_announces_what_is_held_at_once(void **state)
 {
     struct world *self = *state;
 
@@ -273,8 +403,8 @@ static void test_a_probe_announces_what_is_held_and_changes_nothing(void **state
     partitions_probe(self->partitions, 0);
     assert_int_equal(self->sent_count, 5);
     assert_int_equal(self->sent[4].mask, 0xfffffffeu);
-    confirm(self, 4, WIRE_FENCED, 2000);
-    assert_int_equal(self->lost, 1);
+    confirm_but(self, 4, WIRE_FENCED, 2);
+    assert_int_equal(self->lost, 3);
 }
 
 static void test_holdings_name_what_is_held(void **state)
@@ -305,11 +435,17 @@ int main(void)
         CASE(test_only_what_the_configuration_names_is_claimed),
         CASE(test_frames_come_too_early_as_long_as_a_claim_is_not_confirmed),
         CASE(test_a_claim_is_repeated_for_ever_and_only_the_last_answer_counts),
-        CASE(test_a_claim_that_is_refused_or_incomplete_is_repeated_soon),
+        CASE(test_a_claim_that_is_refused_is_repeated_soon),
+        CASE(test_what_another_router_holds_is_claimed_until_it_is_ours),
+        CASE(test_a_standby_of_a_worker_that_does_not_answer_is_unsure),
         CASE(test_what_the_socket_refuses_is_tried_again),
-        CASE(test_a_fenced_partition_is_lost_for_good_and_told_once),
+        CASE(test_what_is_held_is_announced_three_times_per_lease),
+        CASE(test_an_answer_that_is_slower_than_announcements_counts),
+        CASE(test_a_fenced_partition_is_told_once_and_claimed_again),
+        CASE(test_a_renewal_tells_what_was_lost_and_keeps_the_rest),
+        CASE(test_an_announcement_before_a_claim_says_nothing_of_what_it_brought),
         CASE(test_who_is_fenced_while_announcing_holds_nothing),
-        CASE(test_a_probe_announces_what_is_held_and_changes_nothing),
+        CASE(test_a_probe_announces_what_is_held_at_once),
         CASE(test_holdings_name_what_is_held),
     };
 

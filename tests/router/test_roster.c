@@ -68,6 +68,8 @@ static int set_up(void **state)
     struct world *self = NEW(struct world);
     struct stream_out stream_out = {self, on_send};
     struct partition_out partition_out = {self, on_ask, on_mask, on_mask};
+    struct partition_spec spec = {
+        .topology = &self->topology, .name = "router", .wanted = 0xffffffffu, .lease_ms = 1500};
     struct wire_head head = {.sender = 9, .boot = 8};
     struct roster_parts parts;
 
@@ -77,9 +79,7 @@ static int set_up(void **state)
     assert_int_equal(interest_new(&self->interest, 100), 0);
     self->topology.worker_count = 1;
     self->topology.workers[0].partitions = UINT64_MAX;
-    assert_int_equal(partitions_new(&self->partitions, &self->topology, 0xffffffffu, "router",
-                                    &head, &partition_out),
-                     0);
+    assert_int_equal(partitions_new(&self->partitions, &spec, &head, &partition_out), 0);
     parts = (struct roster_parts){.edges = &self->edges,
                                   .partitions = self->partitions,
                                   .interest = self->interest,

@@ -1,0 +1,111 @@
+// Standbys: the one that holds partitions is stopped, another one takes over; it wakes up and does no harm.
+import assert from 'node:assert/strict';
+import { after, before, describe, test } from 'node:test';
+import { io } from 'socket.io-client';
+import { patience, Pipeline, until } from '../lib/pipeline.mjs';
+import { call, conversation, log } from '../lib/rest.mjs';
+
+const TAKEOVER_MS = 3000;
+
+/** Alice's socket and a conversation with Bob: talk.send(), talk.log(). */
+async function talk(pipeline) {
+    const [url] = pipeline.urls;
+    const [alice, bob] = await pipeline.users(2);
+    const { id } = await conversation(url, alice.token, [bob.id]);
+    const socket = io(url, { auth: { token: alice.token }, forceNew: true });
+    await until('connected', () => socket.connected);
+    let n = 0;
+    return {
+        socket,
+        accepted: [],
+        async send() {
+            const clientId = `n${++n}`;
+            const answer = await socket.timeout(20000 * patience).emitWithAck('message:send', { conversationId: id, clientId, text: clientId });
+            assert.equal(answer.ok, true, JSON.stringify(answer));
+            this.accepted.push(answer.message.seq);
+            return answer.message;
+        },
+        log: () => log(url, bob.token, id),
+        healthy: async () => (await call(url, 'GET', '/health')).status === 200,
+    };
+}
+
+/** Every accepted message stands where it was said to stand, once, and nothing is missing in between. */
+async function check(talk) {
+    const events = await talk.log();
+    assert.deepEqual(events.map((event) => event.seq), events.map((_, i) => i + 1));
+    for (const seq of talk.accepted) assert.ok(events[seq - 1].message, `event ${seq} is no message`);
+    assert.equal(new Set(talk.accepted).size, talk.accepted.length);
+    return events;
+}
+
+const holder = async (pipeline, names) => {
+    const all = await pipeline.status();
+    return names.find((name) => all[name]?.ready && !/^standby/.test(all[name].health));
+};
+
+describe('routers', () => {
+    const names = ['router.1', 'router.2'];
+    let pipeline, chat;
+    before(async () => {
+        pipeline = await new Pipeline({ routers: 2 }).start();
+        chat = await talk(pipeline);
+    });
+    after(async () => {
+        chat?.socket.close();
+        await pipeline?.stop();
+    });
+
+    test('one holds, the other stands by, and both are ready', async () => {
+        await chat.send();
+        const all = await until('one of them stands by', async () => {
+            const status = await pipeline.status();
+            return names.some((name) => /^standby/.test(status[name].health)) && status;
+        });
+        assert.ok(names.every((name) => all[name].ready));
+        assert.equal(names.filter((name) => all[name].health === '').length, 1);
+        assert.equal((await pipeline.parley(['status'])).code, 0);
+        await until('the instance is healthy', chat.healthy);
+    });
+
+    test('a standby accepts within three seconds what the stopped one did not, which then changes nothing', async () => {
+        for (let round = 0; round < 2; round++) {
+            const stopped = await holder(pipeline, names);
+            const { pid } = (await pipeline.status())[stopped];
+            process.kill(pid, 'SIGSTOP');
+            const begun = Date.now();
+            await Promise.all([1, 2, 3].map(() => chat.send()));
+            const took = Date.now() - begun;
+            assert.ok(took < TAKEOVER_MS * patience, `took ${took} ms`);
+            for (let i = 0; i < 5; i++) await chat.send();
+            const before = await check(chat);
+            await until('the instance is healthy', chat.healthy);
+            process.kill(pid, 'SIGCONT');
+            await until('the one that woke up stands by', async () => {
+                const one = (await pipeline.status())[stopped];
+                return one.pid === pid && one.ready && one.counters.fenced > 0 && /^standby/.test(one.health);
+            });
+            assert.deepEqual(await chat.log(), before);
+            await chat.send();
+        }
+        await check(chat);
+    });
+
+    test('a holder that is killed and started again has its partitions back before any lease ends', async () => {
+        const killed = await holder(pipeline, names);
+        const { counters } = (await pipeline.status())[names.find((name) => name !== killed)];
+        await chat.send();
+        await pipeline.signal(killed);
+        await chat.send();
+        const all = await pipeline.status();
+        assert.equal(await holder(pipeline, names), killed);
+        assert.equal(all[names.find((name) => name !== killed)].counters.fenced, counters.fenced);
+    });
+
+    test('both may die at once', async () => {
+        await chat.send();
+        await Promise.all(names.map((name) => pipeline.signal(name)));
+        await chat.send();
+        await check(chat);
+    });
+});
