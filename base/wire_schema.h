@@ -105,12 +105,12 @@
  * lost: a mask of those whose epoch is over. */
 #define WIRE_ANNOUNCE(X) X(list, holdings)
 #define WIRE_ANNOUNCED(X) X(u8, status) X(u8, durability) X(u64, lost)
-/* A conversation's state for the router, and the memberships of the users asked for. kind 0: there
- * is none. */
-#define WIRE_LOAD(X) X(id, conversation) X(list, users)
+/* A conversation's state for the router, the memberships of the users asked for, and what stands
+ * under the key asked for (zero: none is), however old it is. kind 0: there is none. */
+#define WIRE_LOAD(X) X(id, conversation) X(list, users) X(id, key)
 #define WIRE_LOADED(X)                                                                             \
     X(u8, status) X(u8, kind) X(u64, head) X(u64, messages) X(u64, last_message) X(list, recents)  \
-    X(list, members)
+    X(list, members) X(bytes, known)
 /* events: records `append`. Answered by one verdict each, in order. */
 #define WIRE_BATCH(X) X(list, events)
 #define WIRE_BATCH_ANSWER(X) X(u8, status) X(list, verdicts)

@@ -158,8 +158,23 @@ static int gather_state(struct store *store, const struct wire_load *ask, struct
     return rc == 0 ? gather_members(store, ask, members) : rc;
 }
 
+/* A retry may be older than all that a router remembers. */
+static int find_known(struct store *store, const struct wire_load *ask, struct buf *known)
+{
+    struct wire_recent recent;
+    int rc;
+
+    if (id_is_zero(&ask->key))
+        return 0;
+    rc = store->ops->known(store, &ask->conversation, &ask->key, &recent);
+    if (rc == 0)
+        wire_recent_encode(known, &recent);
+    return rc == -ENOENT ? 0 : rc;
+}
+
 int query_load(struct store *store, const struct wire_load *ask, struct buf *out)
 {
+    AUTO(buf_done) struct buf known = {0};
     struct gathering recents = {0}, members = {0};
     struct store_head head = {0};
     struct wire_loaded reply = {.status = WIRE_OK};
@@ -169,7 +184,10 @@ int query_load(struct store *store, const struct wire_load *ask, struct buf *out
         return -EPROTO;
     buf_init(&recents.list, LIST_MAX);
     buf_init(&members.list, LIST_MAX);
+    buf_init(&known, LIST_MAX);
     rc = gather_state(store, ask, &head, &recents, &members);
+    if (rc == 0)
+        rc = find_known(store, ask, &known);
     if (rc == 0) {
         reply.kind = head.kind;
         reply.head = head.seq;
@@ -177,6 +195,7 @@ int query_load(struct store *store, const struct wire_load *ask, struct buf *out
         reply.last_message = head.last_message;
         reply.recents = wire_list_of(&recents.list, recents.count);
         reply.members = wire_list_of(&members.list, members.count);
+        reply.known = wire_bytes_of(known.data, known.len);
         wire_loaded_encode(out, &reply);
     }
     buf_done(&recents.list);

@@ -47,6 +47,8 @@ struct store_ops {
     STORE_OP(head, const struct id *conversation, struct store_head *ret);
     STORE_OP(conversation, const struct id *conversation, struct store_conversation *ret);
     STORE_OP(events, const struct store_range *range, store_event_fn *fn, void *arg);
+    /* The event under a key of judge_key: -ENOENT there is none. */
+    STORE_OP(known, const struct id *conversation, const struct id *key, struct wire_recent *ret);
 
     /* A user's intervals in one conversation, ascending by from. */
     STORE_OP(intervals, const struct id *conversation, const struct id *user, store_member_fn *fn,

@@ -200,6 +200,7 @@ const struct store_ops store_mongo = {
     .claim = mongo_claim,
     .holdings = mongo_holdings,
     .head = mongo_head,
+    .known = mongo_known,
     .conversation = mongo_conversation,
     .events = mongo_events,
     .intervals = mongo_intervals,

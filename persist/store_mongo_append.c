@@ -53,16 +53,36 @@ static int find_at(struct store_mongo *self, const struct wire_event *event,
     return find_record(self, &filter, ret);
 }
 
+static int find_key(struct store_mongo *self, const struct id *conversation, const struct id *key,
+                    struct judge_record *ret)
+{
+    bson_t filter = BSON_INITIALIZER;
+
+    *ret = (struct judge_record){0};
+    mongo_put_id(&filter, "c", conversation);
+    mongo_put_id(&filter, "key", key);
+    return find_record(self, &filter, ret);
+}
+
 static int find_by_key(struct store_mongo *self, const struct wire_event *event,
                        struct judge_record *ret)
 {
-    bson_t filter = BSON_INITIALIZER;
     struct id key = judge_key(event);
 
-    *ret = (struct judge_record){0};
-    mongo_put_id(&filter, "c", &event->conversation);
-    mongo_put_id(&filter, "key", &key);
-    return find_record(self, &filter, ret);
+    return find_key(self, &event->conversation, &key, ret);
+}
+
+int mongo_known(struct store *store, const struct id *conversation, const struct id *key,
+                struct wire_recent *ret)
+{
+    struct store_mongo *self = (struct store_mongo *)store;
+    struct judge_record record;
+    int rc = find_key(self, conversation, key, &record);
+
+    if (rc < 1)
+        return rc < 0 ? rc : -ENOENT;
+    *ret = (struct wire_recent){record.key, record.fingerprint, record.seq};
+    return 0;
 }
 
 /* The head is this writer's alone, so it is remembered; whenever an outcome was not as expected it

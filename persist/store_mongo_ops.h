@@ -5,6 +5,7 @@
 
 int mongo_append(struct store *, const struct wire_event *, size_t, struct wire_verdict *);
 int mongo_head(struct store *, const struct id *, struct store_head *);
+int mongo_known(struct store *, const struct id *, const struct id *, struct wire_recent *);
 int mongo_conversation(struct store *, const struct id *, struct store_conversation *);
 int mongo_events(struct store *, const struct store_range *, store_event_fn *, void *);
 int mongo_intervals(struct store *, const struct id *, const struct id *, store_member_fn *,

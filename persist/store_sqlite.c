@@ -390,6 +390,7 @@ const struct store_ops store_sqlite = {
     .claim = sqlite_claim,
     .holdings = sqlite_holdings,
     .head = sqlite_head,
+    .known = sqlite_known,
     .conversation = sqlite_conversation,
     .events = sqlite_events,
     .intervals = sqlite_intervals,

@@ -68,6 +68,7 @@ int sqlite_append(struct store *, const struct wire_event *, size_t, struct wire
 int sqlite_head(struct store *, const struct id *, struct store_head *);
 int sqlite_conversation(struct store *, const struct id *, struct store_conversation *);
 int sqlite_events(struct store *, const struct store_range *, store_event_fn *, void *);
+int sqlite_known(struct store *, const struct id *, const struct id *, struct wire_recent *);
 int sqlite_intervals(struct store *, const struct id *, const struct id *, store_member_fn *,
                      void *);
 int sqlite_members(struct store *, const struct id *, const struct id *, uint32_t,

@@ -54,6 +54,22 @@ static int find_row(struct store_sqlite *self, struct state *ret)
     return rc;
 }
 
+int sqlite_known(struct store *store, const struct id *conversation, const struct id *key,
+                 struct wire_recent *ret)
+{
+    struct store_sqlite *self = (struct store_sqlite *)store;
+    struct state state = {.conversation = *conversation};
+    struct judge_record record;
+    int rc = find_row(self, &state);
+
+    if (rc == 1)
+        rc = find_by_key(self, state.number, key, &record);
+    if (rc < 1)
+        return rc < 0 ? rc : -ENOENT;
+    *ret = (struct wire_recent){record.key, record.fingerprint, record.seq};
+    return 0;
+}
+
 static int make_row(struct store_sqlite *self, struct state *state)
 {
     AUTO(sqlite_done) struct query query = sqlite_query(self, SQL_CONVERSATION_PUT);

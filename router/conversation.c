@@ -228,6 +228,10 @@ static bool judge(struct conversations *self, struct post *post)
     }
     facts = conversation_facts(conversation, post);
     result = rules_check(&post->meaning, &facts);
+    if (result != WIRE_OK && conversation_may_know(conversation, post, &facts)) {
+        start_load(self, conversation); /* a retry gets the first try's answer, not today's */
+        return false;
+    }
     if (result != WIRE_OK)
         finish(self, post, result, 0);
     else if (post->request.kind == WIRE_KIND_CONVERSATION_CREATED &&

@@ -12,6 +12,20 @@ static bool is_known(struct conversation *self, const struct id *user)
     return id_is_zero(user) || memory_members_find(&self->members, user);
 }
 
+/* Is what is remembered all that there is? */
+static bool remembers_all(const struct conversation *self)
+{
+    return self->kind == 0 || self->head <= self->recents.count;
+}
+
+bool conversation_may_know(const struct conversation *self, const struct post *post,
+                           const struct rules_facts *facts)
+{
+    bool is_stranger = facts->actor == WIRE_ROLE_NONE && !facts->actor_left;
+
+    return !post->is_looked_up && !is_stranger && !remembers_all(self);
+}
+
 bool conversation_knows(struct conversation *self, const struct post *post)
 {
     if (post->request.kind == WIRE_KIND_CONVERSATION_CREATED || self->kind == 0)
@@ -101,6 +115,9 @@ struct wire_load conversation_load_request(struct load *load, struct buf *list)
         add_user(self, list, &count, &post->meaning.actor);
         add_user(self, list, &count, &post->meaning.target);
     }
+    post = TAILQ_FIRST(&self->waiting);
+    if (post && self->is_loaded)
+        request.key = post->name.key;
     request.users = wire_list_of(list, count);
     return request;
 }
@@ -154,10 +171,23 @@ static void learn_absent(struct conversation *self, const struct id *user)
         memory_members_put(&self->members, &stranger);
 }
 
+/* The request asked for the first post's client id: it is still the first. */
+static void learn_known(struct conversation *self, struct post *first, struct wire_bytes known)
+{
+    struct wire_recent recent;
+
+    first->is_looked_up = true;
+    if (known.len > 0 && wire_recent_decode(known, &recent) == 0)
+        memory_recents_add(&self->recents,
+                           &(struct memory_recent){recent.key, recent.fingerprint, recent.seq});
+}
+
 void conversation_learn(struct conversation *self, const struct wire_loaded *loaded)
 {
     struct post *first = TAILQ_FIRST(&self->waiting);
 
+    if (self->is_loaded && first)
+        learn_known(self, first, loaded->known);
     if (!self->is_loaded) {
         self->kind = loaded->kind;
         self->head = loaded->head;

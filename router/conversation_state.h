@@ -5,6 +5,10 @@
 
 /* Whether the roles that a post is judged by are known. */
 bool conversation_knows(struct conversation *self, const struct post *post);
+/* Whether the store may know the post's client id though it is not remembered here: a stranger has
+ * none there. */
+bool conversation_may_know(const struct conversation *self, const struct post *post,
+                           const struct rules_facts *facts);
 struct rules_facts conversation_facts(struct conversation *self, const struct post *post);
 
 /* Rights as they are now that the event of this post is stored. */

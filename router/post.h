@@ -28,6 +28,7 @@ struct post {
     struct batch *batch; /* that carries it now; NULL: none */
     uint32_t slot;       /* in that batch */
     bool in_queue;
+    bool is_looked_up; /* the store was asked for its client id */
     uint8_t partition;
     uint8_t waiter_count;
     uint32_t epoch;

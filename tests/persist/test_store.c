@@ -90,6 +90,24 @@ static void a_conversation_that_is_not_there_has_no_head(void **state)
     assert_int_equal(read_log(self, 77).count, 0);
 }
 
+static void an_event_is_found_by_its_client_id_however_old_it_is(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    struct id conversation = fixture_id(1), elsewhere = fixture_id(2), person = fixture_id(2);
+    struct id key = id_of_client(&person, "old", 3), none = id_of_client(&person, "new", 3);
+    struct wire_event old = fixture_message(self, 1, 2, 2, "old", "text");
+    struct wire_recent found = {0};
+
+    fixture_conversation(self, 1, 1);
+    fixture_conversation(self, 2, 1);
+    fixture_store(self, &old);
+    assert_int_equal(self->store->ops->known(self->store, &conversation, &key, &found), 0);
+    assert_int_equal(found.seq, 2);
+    assert_int_equal(found.fingerprint, old.fingerprint);
+    assert_int_equal(self->store->ops->known(self->store, &conversation, &none, &found), -ENOENT);
+    assert_int_equal(self->store->ops->known(self->store, &elsewhere, &key, &found), -ENOENT);
+}
+
 static void a_batch_appended_again_is_the_same(void **state)
 {
     struct fixture *self = fixture_of(state);
@@ -866,6 +884,7 @@ int main(void)
     static const struct CMUnitTest tests[] = {
         ON_BOTH(numbers_are_taken_in_order),
         ON_BOTH(a_conversation_that_is_not_there_has_no_head),
+        ON_BOTH(an_event_is_found_by_its_client_id_however_old_it_is),
         ON_BOTH(a_batch_appended_again_is_the_same),
         ON_BOTH(a_number_whose_predecessor_is_missing_is_a_gap),
         ON_BOTH(what_follows_a_gap_in_a_batch_is_not_stored_either),
