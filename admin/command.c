@@ -162,7 +162,7 @@ static int run(const struct command_line *line)
     AUTO(place_close) struct place *place = NULL;
     AUTO(base_free_text) char *why = NULL;
 
-    if (place_open(&place, line->config, &why) < 0) {
+    if (!line->command->anywhere && place_open(&place, line->config, &why) < 0) {
         fprintf(stderr, "parley: %s\n", why);
         return EXIT_FAILURE;
     }

@@ -31,6 +31,7 @@ struct command {
     struct command_option options[COMMAND_OPTIONS_MAX + 1];
     /* Returns the exit status. place is the installation that the command line names. */
     int (*run)(const struct command_line *line, struct place *place);
+    bool anywhere; /* needs no installation: place is NULL */
 };
 
 /* Reads argv against the table (ended by a row without a name). 0; or -EINVAL with a sentence. line
@@ -42,4 +43,5 @@ int command_parse(const struct command *const *table, int argc, char **argv,
 int command_main(const struct command *const *table, int argc, char **argv);
 
 extern const struct command command_up, command_status, command_user_add, command_user_import,
-    command_user_token, command_scan, command_keys;
+    command_user_token, command_scan, command_keys, command_record, command_recording,
+    command_replay;

@@ -22,16 +22,22 @@ static int show_key(struct place *place)
     return rc;
 }
 
-int control_open(zsock_t **ret, struct place *place, const char *daemon)
+int control_reach(zsock_t **ret, struct place *place, const char *daemon,
+                  enum topology_channel channel, const char *identity)
 {
-    AUTO(base_free_text)
-    char *endpoint = topology_endpoint(place->conf, daemon, TOPOLOGY_CONTROL);
-    struct bus_options options = {
-        .type = ZMQ_DEALER, .endpoint = endpoint, .high_water = HIGH_WATER};
-
+    AUTO(base_free_text) char *endpoint = topology_endpoint(place->conf, daemon, channel);
+    struct bus_options options = {.type = channel == TOPOLOGY_INTAKE ? ZMQ_PUSH : ZMQ_DEALER,
+                                  .endpoint = endpoint,
+                                  .high_water = HIGH_WATER,
+                                  .identity = identity};
     int rc = show_key(place);
 
     return rc < 0 ? rc : bus_open(ret, &options);
+}
+
+int control_open(zsock_t **ret, struct place *place, const char *daemon)
+{
+    return control_reach(ret, place, daemon, TOPOLOGY_CONTROL, NULL);
 }
 
 void control_begin(struct buf *frame, enum wire_type type, uint64_t trace)

@@ -8,6 +8,9 @@
 
 /* Connects to a daemon of the installation, whether it runs or not. -errno as bus_open. */
 int control_open(zsock_t **ret, struct place *place, const char *daemon) MUST_CHECK;
+/* Another of its sockets; identity: what a ROUTER there knows us by, NULL: none. */
+int control_reach(zsock_t **ret, struct place *place, const char *daemon,
+                  enum topology_channel channel, const char *identity) MUST_CHECK;
 
 /* Starts a request's frame: the header, with this trace. What follows is the message itself. */
 void control_begin(struct buf *frame, enum wire_type type, uint64_t trace);

@@ -14,9 +14,9 @@
  * it, out an answer (the header's sender and boot are those of the edge that it is for) or a
  * deliver. snapshot: a wire record_state frame, what the router knew of a conversation at that
  * place in the file. begin: the router's name; another process or another start of it speaks from
- * here on. lost: u64, that many frames of this router are missing here, since the recorder was too
- * slow. end: for each kind, ascending from in to lost, u64, how many records came before (of lost:
- * how many frames).
+ * here on. lost: u64, at least that many frames of this router are missing here, since the recorder
+ * was too slow. end: for each kind, ascending from in to lost, u64, how many records came before
+ * (of lost: how many frames).
  *
  * Kinds that a reader does not know are skipped, and it does not count them. */
 #pragma once

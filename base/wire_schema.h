@@ -59,12 +59,15 @@
 #define WIRE_JOB(X) X(id, conversation) X(u64, seq) X(u32, kind) X(u32, tries) X(bytes, event)
 #define WIRE_VERDICT(X) X(u8, answer) X(u64, seq) X(u64, of)
 
+/* One frame of a recording: kind is enum recording_kind; at_us by the router's monotonic clock. */
+#define WIRE_RECORDED(X) X(u8, kind) X(u64, at_us) X(bytes, frame)
+
 #define WIRE_RECORDS(M)                                                                            \
     M(event, EVENT) M(body_message, BODY_MESSAGE) M(body_created, BODY_CREATED)                    \
     M(body_updated, BODY_UPDATED) M(body_member, BODY_MEMBER) M(member, MEMBER) M(item, ITEM)      \
     M(position, POSITION) M(holding, HOLDING) M(recent, RECENT) M(user, USER) M(session, SESSION)  \
     M(conversation, CONVERSATION) M(page, PAGE) M(counter, COUNTER) M(job, JOB)                    \
-    M(verdict, VERDICT)
+    M(verdict, VERDICT) M(recorded, RECORDED)
 
 /* ---- edge → router by PUSH, numbered per edge boot, partition and epoch ---- */
 /* A client's mutation; the event that may become of it has the header's at_ms. Answered by
@@ -189,6 +192,21 @@
 /* To scan: a verdict for this file; detail of the reply: "clean", "infected NAME" or why not. */
 #define WIRE_ADMIN_SCAN(X) X(bytes, path)
 
+/* To a router: from now on tell me what enters and leaves of these partitions, by record_chunk
+ * frames, numbered from 1. status_reply conflict: another one records. */
+#define WIRE_RECORD_START(X) X(u64, partitions)
+/* To a router, at least once a second while it records: so many bytes of chunk bodies have come;
+ * stop 1: no more. status_reply not_found: nothing is recorded for you (any more). */
+#define WIRE_RECORD_MORE(X) X(u64, received) X(u8, stop)
+/* name: the router's; lost: so many frames are missing before those of the list (records
+ * `recorded`); last 1: it has stopped. */
+#define WIRE_RECORD_CHUNK(X) X(bytes, name) X(u64, lost) X(u8, last) X(list, frames)
+/* In a recording: what the router knows of a conversation. stored: as the store has it; head: with
+ * the numbers given out since. members: those whom it knows, not all there are. */
+#define WIRE_RECORD_STATE(X)                                                                       \
+    X(id, conversation) X(u8, kind) X(u64, stored) X(u64, head) X(u64, messages)                   \
+    X(u64, last_message) X(list, members)
+
 /* What a batch holds, in its list. */
 #define WIRE_APPEND(X) X(u32, epoch) X(bytes, event)
 
@@ -230,4 +248,6 @@
     M(status, STATUS, 100) M(status_is, STATUS_IS, 101)                                            \
     M(admin_user, ADMIN_USER,                                                                             102) \
     M(admin_token,                                                                                        ADMIN_TOKEN, 103) \
-    M(admin_scan,                                                                                         ADMIN_SCAN, 104)
+    M(admin_scan,                                                                                         ADMIN_SCAN, 104)  \
+    M(record_start, RECORD_START, 110) M(record_more, RECORD_MORE, 111)                            \
+    M(record_chunk, RECORD_CHUNK, 112) M(record_state, RECORD_STATE, 113)

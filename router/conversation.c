@@ -60,6 +60,11 @@ size_t conversations_count(const struct conversations *self)
     return HASH_COUNT(self->table.by_id);
 }
 
+struct conversation_table *conversations_table(struct conversations *self)
+{
+    return &self->table;
+}
+
 /* ---- answers ---- */
 
 static void count_answer(struct conversations *self, uint8_t status)

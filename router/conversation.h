@@ -9,6 +9,7 @@
 
 struct conversations;
 struct conversation;
+struct conversation_table;
 
 struct conversation_limits {
     size_t conversations; /* remembered at once; the one unused for longest makes room */
@@ -56,3 +57,5 @@ struct wire_load conversations_load_request(struct load *load, struct buf *list)
 void conversations_drop(struct conversations *self, unsigned partition);
 
 size_t conversations_count(const struct conversations *self);
+/* For who only looks on (tap.c). */
+struct conversation_table *conversations_table(struct conversations *self);

@@ -28,6 +28,7 @@ struct conversation {
     bool is_loaded;
     bool is_idle;
     bool is_unsure; /* loaded again because the store knew better */
+    uint32_t told;  /* the last recording (tap.h) that knows of it */
 };
 
 TAILQ_HEAD(conversation_list, conversation);

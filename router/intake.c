@@ -41,6 +41,8 @@ static void send_answer(struct intake *self, struct edge *edge, const struct wir
 
     wire_answer_encode(stream_start(self->parts.stream), &answer);
     stream_send(self->parts.stream, edge, &tag);
+    if (tap_wants(self->parts.tap, head->partition))
+        tap_answer(self->parts.tap, edge, &tag, &answer);
 }
 
 static void tell_gap(struct intake *self, struct edge *edge, unsigned partition)
@@ -95,6 +97,8 @@ static void take_numbered(struct intake *self, struct edge *edge, const struct w
             tell_gap(self, edge, head->partition);
         return;
     }
+    if (tap_wants(self->parts.tap, head->partition))
+        tap_in(self->parts.tap, head, body);
     if (head->type == WIRE_TYPE_POST)
         take_post(self, edge, head, body);
     else

@@ -6,6 +6,7 @@
 #include "router/conversation.h"
 #include "router/fanout.h"
 #include "router/partition.h"
+#include "router/tap.h"
 
 struct intake;
 
@@ -16,6 +17,7 @@ struct intake_parts {
     struct conversations *conversations;
     struct stream *stream;
     struct fanout *fanout;
+    struct tap *tap; /* NULL: none */
 };
 
 int intake_new(struct intake **ret, const struct intake_parts *parts, struct stat_set *stats)

@@ -33,6 +33,7 @@ struct router {
     struct intake *intake;
     struct roster *roster;
     struct wakeup *wakeup;
+    struct tap *tap;
     unsigned turn;
     uint64_t newly_lost; /* partitions: not logged yet */
     uint64_t *malformed, *fenced, *edge_gauge, *conversation_gauge, *interest_gauge;
@@ -61,10 +62,13 @@ static void on_answer(void *arg, const struct post *post, const struct post_wait
                              .trace = to->trace,
                              .partition = post->partition,
                              .epoch = post->epoch};
+    struct edge *edge = edge_table_resolve(&self->edges, to->edge);
 
     full.durability = partitions_durability(self->partitions, post->partition);
     wire_answer_encode(stream_start(self->stream), &full);
-    stream_send(self->stream, edge_table_resolve(&self->edges, to->edge), &tag);
+    stream_send(self->stream, edge, &tag);
+    if (edge && tap_wants(self->tap, post->partition))
+        tap_answer(self->tap, edge, &tag, &full);
 }
 
 static void on_append(void *arg, struct post *post)
@@ -83,6 +87,8 @@ static void on_deliver(void *arg, const struct wire_event *event)
     unsigned partition = id_partition(&event->conversation);
 
     fanout_event(&self->fanout, event, partitions_epoch(self->partitions, partition));
+    if (tap_wants(self->tap, partition))
+        tap_deliver(self->tap, partitions_epoch(self->partitions, partition), event);
     wakeup_add(self->wakeup, event->jobs);
 }
 
@@ -189,6 +195,7 @@ static void flush(struct router *self)
     for (size_t i = 0; i < self->worker_count; i++)
         worker_pump(self->workers[i]);
     wakeup_flush(self->wakeup);
+    tap_flush(self->tap);
 }
 
 static int on_worker_sock(zloop_t *loop, zsock_t *sock, void *arg)
@@ -347,19 +354,6 @@ static int make_partitions(struct router *self, const struct wire_head *head)
     return partitions_new(&self->partitions, &spec, head, &out);
 }
 
-/* "webhook", or nothing. */
-static int read_jobs(struct conf *conf, uint32_t *ret)
-{
-    const char *text = conf_text(conf, "bus/jobs");
-
-    if (text[0] != '\0' && strcmp(text, "webhook") != 0) {
-        log_error("bus/jobs must be \"webhook\" or empty", "value=%s", log_quote(text));
-        return -EINVAL;
-    }
-    *ret = text[0] ? WIRE_JOB_WEBHOOK : 0;
-    return 0;
-}
-
 static int make_conversations(struct router *self)
 {
     struct conf *conf = service_conf(self->service);
@@ -378,7 +372,7 @@ static int make_conversations(struct router *self)
                                    .unsure = on_unsure};
     uint32_t jobs = 0;
 
-    if (read_jobs(conf, &jobs) < 0)
+    if (wakeup_read_jobs(conf, &jobs) < 0)
         return -EINVAL;
     return conversations_new(&self->conversations, &limits, &out, jobs,
                              service_stats(self->service));
@@ -410,7 +404,8 @@ static int make_intake(struct router *self)
                                   .partitions = self->partitions,
                                   .conversations = self->conversations,
                                   .stream = self->stream,
-                                  .fanout = &self->fanout};
+                                  .fanout = &self->fanout,
+                                  .tap = self->tap};
     struct roster_parts roster = {.edges = &self->edges,
                                   .partitions = self->partitions,
                                   .interest = self->interest,
@@ -450,6 +445,8 @@ static int make_all(struct router *self)
         rc = make_partitions(self, &head);
     if (rc == 0)
         rc = make_conversations(self);
+    if (rc == 0)
+        rc = tap_new(&self->tap, self->service, conversations_table(self->conversations));
     return rc < 0 ? rc : make_intake(self);
 }
 
@@ -481,6 +478,7 @@ void router_free(struct router **self)
         return;
     roster_free(&(*self)->roster);
     intake_free(&(*self)->intake);
+    tap_free(&(*self)->tap);
     conversations_free(&(*self)->conversations); /* withdraws from the workers */
     partitions_free(&(*self)->partitions);
     wakeup_free(&(*self)->wakeup);

@@ -1,7 +1,11 @@
 /* Collects the job bits of one turn of the loop. */
 #include "router/wakeup.h"
 
+#include <errno.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
 
 #define FRAME_MAX 1024
 
@@ -56,4 +60,16 @@ void wakeup_flush(struct wakeup *self)
         (*self->dropped)++;
     else
         (*self->sent)++;
+}
+
+int wakeup_read_jobs(struct conf *conf, uint32_t *ret)
+{
+    const char *text = conf_text(conf, "bus/jobs");
+
+    if (text[0] != '\0' && strcmp(text, "webhook") != 0) {
+        log_error("bus/jobs must be \"webhook\" or empty", "value=%s", log_quote(text));
+        return -EINVAL;
+    }
+    *ret = text[0] ? WIRE_JOB_WEBHOOK : 0;
+    return 0;
 }

@@ -2,6 +2,7 @@
  * job and loses nothing, as the jobs are in the store. */
 #pragma once
 
+#include "base/conf.h"
 #include "base/stat.h"
 
 struct wakeup;
@@ -20,3 +21,7 @@ void wakeup_free(struct wakeup **self);
 void wakeup_add(struct wakeup *self, uint32_t jobs);
 /* Sends what was added since, if anything. */
 void wakeup_flush(struct wakeup *self);
+
+/* The mask of jobs that a message causes, by bus/jobs: "webhook", or nothing. -EINVAL, and says so.
+ */
+int wakeup_read_jobs(struct conf *conf, uint32_t *ret) MUST_CHECK;
