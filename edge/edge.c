@@ -216,6 +216,11 @@ static int open_live(struct edge *self)
     struct live_options options = {
         .connections = (unsigned)conf_number(conf, "edge/connections"),
         .expiring_s = (uint64_t)conf_number(conf, "edge/expiring_s"),
+        .admission = {.handshakes_rate = (uint32_t)conf_number(conf, "edge/handshakes_rate"),
+                      .handshakes_burst = (uint32_t)conf_number(conf, "edge/handshakes_burst"),
+                      .connects_rate = (uint32_t)conf_number(conf, "edge/connects_rate"),
+                      .connecting = (size_t)conf_number(conf, "edge/connecting"),
+                      .waiting = (size_t)conf_number(conf, "edge/connects_waiting")},
     };
 
     options.queue_bytes = (size_t)conf_number(conf, "edge/queue_bytes");

@@ -14,6 +14,15 @@ struct edge;
         CONF_PATH("edge/tls_key", "", "PEM key of it"),                                     \
         CONF_NUMBER("edge/connections", 20000, 1, 1000000,                                  \
                     "Socket.IO connections; beyond, handshakes are answered 503"),          \
+        CONF_NUMBER("edge/handshakes_rate", 1000, 1, 1000000,                               \
+                    "handshakes a second; beyond, they are answered 503"),                  \
+        CONF_NUMBER("edge/handshakes_burst", 1000, 1, 1000000, "… at once"),                \
+        CONF_NUMBER("edge/connects_rate", 500, 1, 1000000,                                  \
+                    "CONNECTs a second; beyond, they wait"),                                \
+        CONF_NUMBER("edge/connecting", 64, 1, 10000,                                        \
+                    "CONNECTs whose conversations are loaded at a time; more wait"),        \
+        CONF_NUMBER("edge/connects_waiting", 5000, 1, 1000000,                              \
+                    "CONNECTs that wait; beyond, handshakes are answered 503"),             \
         CONF_NUMBER("edge/queue_bytes", 4194304, 65536, 268435456,                          \
                     "bytes that may wait for one client"),                                  \
         CONF_NUMBER("edge/queue_messages", 8192, 16, 1000000,                               \

@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "edge/api/admission.h"
 #include "edge/api/backend.h"
 #include "edge/api/calls.h"
 #include "edge/api/render.h"
@@ -17,12 +18,14 @@
 #define BUCKETS 8192
 #define OVERLOAD_RETRY_S 5
 #define START_RETRY_S 1
+#define ENTER_MS 30000 /* so long a CONNECT may wait for its turn */
 
 struct live {
     struct api *api;
     struct live_options options;
     struct socketio *socketio;
     struct timers *timers;
+    struct admission *admission;
     struct client *buckets[BUCKETS]; /* by user */
     struct buf text;                 /* what is being said to clients */
 };
@@ -34,7 +37,8 @@ struct client {
     struct socketio_socket *socket;
     struct interest_member *member;
     struct token_claims claims;
-    struct timer timer; /* the token is about to end, or has */
+    struct admission_entry entry;
+    struct timer timer; /* its turn does not come; later: the token is about to end, or has */
     bool accepted, warned;
 };
 
@@ -66,6 +70,7 @@ static struct client *client_new(struct live *self, struct socketio_socket *sock
 static void client_free(struct client *client)
 {
     timers_cancel(client->live->timers, &client->timer);
+    admission_leave(client->live->admission, &client->entry);
     if (client->member)
         interest_leave(client->live->api->interest, &client->member);
     *client->link = client->next;
@@ -180,6 +185,7 @@ static void on_joined(void *arg, enum wire_result result)
 {
     struct client *client = arg;
 
+    admission_leave(client->live->admission, &client->entry);
     if (result != WIRE_OK) {
         socketio_hang_up(client->socket);
         return;
@@ -188,6 +194,22 @@ static void on_joined(void *arg, enum wire_result result)
     client->timer.run = on_timer;
     watch_token(client);
     socketio_accept(client->socket); /* from here on it may be gone */
+}
+
+/* It goes and comes back, as above. */
+static void on_not_begun(struct timer *timer)
+{
+    socketio_hang_up(CONTAINER_OF(timer, struct client, timer)->socket);
+}
+
+static void begin(struct admission_entry *entry)
+{
+    struct client *client = CONTAINER_OF(entry, struct client, entry);
+    struct live *self = client->live;
+
+    timers_cancel(self->timers, &client->timer);
+    interest_join(self->api->interest, &client->member, &client->claims.user, client, on_joined,
+                  client);
 }
 
 static void on_connect(void *arg, struct socketio_socket *socket, const json_t *auth)
@@ -203,7 +225,11 @@ static void on_connect(void *arg, struct socketio_socket *socket, const json_t *
         return;
     }
     client = client_new(self, socket, &claims);
-    interest_join(self->api->interest, &client->member, &claims.user, client, on_joined, client);
+    client->entry.begin = begin;
+    client->timer.run = on_not_begun;
+    timers_set(self->timers, &client->timer, timers_now() + ENTER_MS);
+    if (!admission_enter(self->admission, &client->entry))
+        socketio_hang_up(socket); /* on_disconnected frees the client */
 }
 
 static void on_disconnected(void *arg, struct socketio_socket *socket, const char *reason)
@@ -219,12 +245,15 @@ static void on_disconnected(void *arg, struct socketio_socket *socket, const cha
 static bool on_handshake(void *arg, struct http_request *request, struct engineio_refusal *ret)
 {
     struct live *self = arg;
+    unsigned retry_s;
 
     (void)request;
     if (socketio_stats(self->socketio)->sessions >= self->options.connections)
         *ret = (struct engineio_refusal){503, "Too many connections", OVERLOAD_RETRY_S};
     else if (backend_tokens_trouble(self->api->backend)) /* it could be a revoked one's */
         *ret = (struct engineio_refusal){503, "Starting", START_RETRY_S};
+    else if ((retry_s = admission_handshake(self->admission)) > 0)
+        *ret = (struct engineio_refusal){503, "Too many at once", retry_s};
     else
         return true;
     return false;
@@ -412,6 +441,7 @@ int live_new(struct live **ret, struct api *api, struct transport *transport,
     self->options = *options;
     buf_init(&self->text, CALL_ANSWER_MAX + 100);
     self->timers = transport_timers(transport);
+    admission_new(&self->admission, &options->admission, self->timers, service_stats(api->service));
     socketio.engine.origins = api_origins(api);
     socketio.engine.queue_bytes = options->queue_bytes;
     socketio.engine.queue_messages = options->queue_messages;
@@ -424,6 +454,7 @@ int live_new(struct live **ret, struct api *api, struct transport *transport,
 
 void live_close(struct live *self)
 {
+    admission_stop(self->admission);
     socketio_free(&self->socketio);
 }
 
@@ -432,6 +463,7 @@ void live_free(struct live **self)
     if (!*self)
         return;
     live_close(*self);
+    admission_free(&(*self)->admission);
     buf_done(&(*self)->text);
     free(TAKE(*self));
 }

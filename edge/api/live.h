@@ -2,6 +2,7 @@
  * of everybody concerned. */
 #pragma once
 
+#include "edge/api/admission.h"
 #include "edge/api/call.h"
 
 struct live;
@@ -10,6 +11,7 @@ struct live_options {
     unsigned connections;               /* at most; beyond: 503 at the handshake */
     size_t queue_bytes, queue_messages; /* what may wait for one client */
     uint64_t expiring_s;                /* so long before its end a token's holder is told */
+    struct admission_limits admission;
 };
 
 /* Serves on the transport. api is borrowed. */

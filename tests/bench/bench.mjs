@@ -43,7 +43,7 @@ const perDaemon = (figures, count) => Object.entries(figures.daemons).filter(([,
 
 const store = values.store === 'mongodb' ? await mongodb() : { kind: 'sqlite' };
 if (store.skip) throw new Error(store.skip);
-const pipeline = new Pipeline({ store, config: { edge: { host: '127.0.0.1' } } });
+const pipeline = new Pipeline({ store, config: { edge: { host: '127.0.0.1', handshakes_rate: 1000000, handshakes_burst: 1000000, connects_rate: 1000000 } } });
 try {
     await pipeline.start();
     const port = pipeline.ports[0];

@@ -46,10 +46,22 @@ static void flush(struct client *self)
 
         if (sent < 0 && (errno == EAGAIN || errno == ENOTCONN))
             return;
-        if (sent < 0)
+        if (sent < 0 && !self->ops->refused)
             die("send", strerror(errno));
+        if (sent < 0) { /* reading will tell, too */
+            buf_clear(&self->out);
+            return;
+        }
         buf_drop(&self->out, (size_t)sent);
     }
+}
+
+static void refuse(struct client *self, int status, const char *why)
+{
+    if (!self->ops->refused)
+        die("not connected", why);
+    client_close(self);
+    self->ops->refused(self, status);
 }
 
 void client_open(struct crowd *crowd, struct client *self)
@@ -63,8 +75,10 @@ void client_open(struct crowd *crowd, struct client *self)
     if (self->fd < 0)
         die("socket", strerror(errno));
     setsockopt(self->fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
-    if (connect(self->fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS)
-        die("connect", strerror(errno));
+    if (connect(self->fd, (struct sockaddr *)&to, sizeof to) < 0 && errno != EINPROGRESS) {
+        refuse(self, 0, strerror(errno));
+        return;
+    }
     self->state = CLIENT_UPGRADING;
     self->started_us = clock_monotonic_us();
     self->next_ack = 0;
@@ -200,8 +214,10 @@ static void on_bytes(struct client *self)
 
         if (!end)
             return;
-        if (strncmp((const char *)self->in.data, "HTTP/1.1 101", 12) != 0)
-            die("not upgraded", (const char *)self->in.data);
+        if (strncmp((const char *)self->in.data, "HTTP/1.1 101", 12) != 0) {
+            refuse(self, atoi((const char *)self->in.data + 9), (const char *)self->in.data);
+            return;
+        }
         buf_drop(&self->in, (size_t)(end + 4 - self->in.data));
         self->state = CLIENT_OPENING;
     }
@@ -219,6 +235,10 @@ static void on_readable(struct crowd *crowd, struct client *self)
         got = recv(self->fd, to, READ_BYTES, 0);
         if (got < 0 && errno == EAGAIN)
             return;
+        if (got <= 0 && self->ops->refused && self->state == CLIENT_UPGRADING) {
+            refuse(self, 0, "closed");
+            return;
+        }
         if (got <= 0) {
             client_close(self);
             self->ops->closed(self);

@@ -13,6 +13,9 @@ struct client_ops {
     void (*connected)(struct client *self);
     void (*text)(struct client *self, const char *packet, size_t len);
     void (*closed)(struct client *self);
+    /* It could not be opened: status is the server's answer, 0 when there was none; self is free
+     * for client_open again. NULL: that ends the program. */
+    void (*refused)(struct client *self, int status);
 };
 
 struct client {

@@ -170,9 +170,9 @@ static void reopen(void)
         client_open(&load.crowd, load.closed[--load.closed_count]);
 }
 
-static const struct client_ops send_ops = {on_connected, on_send_text, on_closed};
-static const struct client_ops room_ops = {on_connected, on_room_text, on_closed};
-static const struct client_ops login_ops = {on_login_connected, on_room_text, on_closed};
+static const struct client_ops send_ops = {on_connected, on_send_text, on_closed, NULL};
+static const struct client_ops room_ops = {on_connected, on_room_text, on_closed, NULL};
+static const struct client_ops login_ops = {on_login_connected, on_room_text, on_closed, NULL};
 
 /* At most 200 handshakes under way at once: the server's queue for new connections is not what is
  * measured. */
