@@ -160,6 +160,11 @@ static int create_vhost(struct transport *self, struct lws_context_creation_info
     return self->vhost ? 0 : why_not_bound(&self->options);
 }
 
+/* Without idle times: Engine.IO has a heartbeat of its own, and libwebsockets would keep the
+ * deadlines of all WebSockets in a sorted list that it searches from the front for every new one.
+ */
+static const lws_retry_bo_t never_idle;
+
 static int create_context(struct transport *self)
 {
     void *loops[] = {self->loop};
@@ -177,6 +182,7 @@ static int create_context(struct transport *self)
         .timeout_secs_ah_idle = HEADERS_IDLE_S,
         .timeout_secs = HANDSHAKE_TIMEOUT_S,
         .keepalive_timeout = KEEP_ALIVE_S,
+        .retry_and_idle_policy = &never_idle,
         .pcontext = &self->context,
     };
 
