@@ -69,7 +69,8 @@ static void fetch_original(struct call *call, uint64_t seq)
     struct wire_events query = {.conversation = state->post.conversation,
                                 .user = call->claims.user,
                                 .after = seq - 1,
-                                .limit = 1};
+                                .limit = 1,
+                                .past = 1}; /* who has left since gets the first answer, too */
 
     CALL_ASK(call, id_partition(&query.conversation), events, EVENTS, &query, on_original);
 }
