@@ -143,8 +143,13 @@ export class Reader {
         view.top = Math.max(view.top, seq);
     }
 
+    /** It knows of this conversation, as a guest who may be let in: what it missed while it was in and is out again, too. */
+    follow(id) {
+        this.of(id).followed = true;
+    }
+
     cursors() {
-        return Object.fromEntries([...this.views].filter(([, view]) => view.top > 0).map(([id, view]) => [id, view.top]));
+        return Object.fromEntries([...this.views].filter(([, view]) => view.top > 0 || view.followed).map(([id, view]) => [id, view.top]));
     }
 
     has(id, seq) {
@@ -165,6 +170,9 @@ export function memberships(log) {
 }
 
 const within = (intervals, seq) => intervals?.some(([first, last]) => seq >= first && seq <= last) ?? false;
+
+/** From that number on, to the end. */
+const isMember = (intervals, seq) => intervals?.some(([first, last]) => seq >= first && last === Infinity) ?? false;
 
 /** Findings as {kind, what}; holds those of one conversation. */
 class Findings {
@@ -224,7 +232,7 @@ function checkAttempt(attempt, stored, bySeq, members, findings) {
     if (numbers.size > 1) findings.add('doubled', `${name} was acknowledged at ${[...numbers].join(' and ')}`);
     for (const seq of stored)
         if (attempt.text !== undefined && bySeq[seq].message?.text !== attempt.text) findings.add('differs', `${name} is stored with another text at ${seq}`);
-    if (attempt.refused && !answered && stored.length && attempt.tries.every((one) => one.outcome === 'refused'))
+    if (attempt.refused && !answered && isMember(members.get(attempt.actor), stored[0]) && attempt.tries.every((one) => one.outcome === 'refused'))
         findings.add('phantom', `${name} was refused (${attempt.refused}) and stands at ${stored[0]}`);
     if (attempt.refused && members.get(attempt.actor)?.some(([first, last]) => first === 1 && last === Infinity))
         findings.add('lost', `${name} was refused (${attempt.refused}) to a member`);

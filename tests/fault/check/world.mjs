@@ -73,6 +73,7 @@ export class World {
         for (const person of others.slice(stable - 1)) {
             room.guests.push({ person, room, inside: false, busy: false, entered: 0, left: 0 });
             person.rooms.push(room);
+            for (const device of person.devices) device.reader.follow(room.id);
         }
         return room;
     }
