@@ -358,9 +358,14 @@ static bool count(struct recording_reader *self, const struct recording_record *
         return false;
     if (record->kind != RECORDING_LOST)
         self->counts[record->kind]++;
-    else if (record->content.len == 8)
-        self->counts[RECORDING_LOST] += get(record->content.data, 8);
+    else
+        self->counts[RECORDING_LOST] += recording_lost_of(record);
     return true;
+}
+
+uint64_t recording_lost_of(const struct recording_record *record)
+{
+    return record->content.len >= 8 ? get(record->content.data, 8) : 0;
 }
 
 int recording_next(struct recording_reader *self, struct recording_record *ret)

@@ -80,6 +80,8 @@ uint64_t recording_wall_ms(const struct recording_reader *self);
  * is missing; -EPROTO: from here on it is cut off or damaged, recording_damage says how and where.
  * After 0 and -EPROTO it stays so. */
 int recording_next(struct recording_reader *self, struct recording_record *ret) MUST_CHECK;
+/* How many frames a record of the kind lost tells of. */
+uint64_t recording_lost_of(const struct recording_record *record);
 /* NULL: none was found; else a sentence with the offset; borrowed. */
 const char *recording_damage(const struct recording_reader *self);
 uint64_t recording_damage_offset(const struct recording_reader *self);

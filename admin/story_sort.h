@@ -1,0 +1,15 @@
+/* The second half of reading a recording: which post got which number, and in what order that was.
+ * For story.c alone. */
+#pragma once
+
+#include "admin/story.h"
+
+/* Of a name (an actor's client id in a conversation): what is known when all was read. */
+struct story_name {
+    uint64_t seq;       /* its event's number; 0: none is known */
+    uint32_t ok_router; /* the router that answered `ok`, + 1; 0: none did */
+    bool decided;       /* some try of it was answered */
+    bool owned;         /* the post that got the number is found */
+};
+
+void story_sort(struct story *self, struct story_name *names);
