@@ -71,6 +71,12 @@ describe('a send that is refused', () => {
         const answer = await send(good({ clientId: 'long', text }));
         assert.equal(answer.message?.text, text);
     });
+    test('a conversation of more members than one call may name is invalid', async () => {
+        const memberIds = Array.from({ length: 1001 }, () => bob.id);
+        const answer = await call(url, 'POST', '/api/conversations', { token: alice.token, body: { kind: 'group', clientId: 'crowd', title: 'crowd', memberIds } });
+        assert.equal(answer.status, 400);
+        assert.equal(answer.body.error.details.member, 'memberIds');
+    });
     test('REST says the same with the fitting status', async () => {
         const post = (body, headers) => call(url, 'POST', '/api/messages', { token: alice.token, body, headers });
         assert.equal((await post(good({ text: 5 }))).status, 400);

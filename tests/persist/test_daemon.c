@@ -2,6 +2,7 @@
  * says when its store is away. */
 #include <fcntl.h>
 #include <signal.h>
+#include <sqlite3.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -591,6 +592,57 @@ static void a_file_that_is_no_database_is_named_and_then_replaced(void **state)
     stop(self, SIGTERM);
 }
 
+/* Sends one without waiting for its answer. */
+static void send_update(struct daemon *self)
+{
+    struct wire_head head = {.type = WIRE_TYPE_USER_UPDATE, .trace = ++self->trace, .boot = 9};
+    struct wire_user_update update = {.id = fixture_id(1), .display_name = wire_text("Zoe")};
+
+    buf_clear(&self->frame);
+    wire_head_encode(&self->frame, &head);
+    wire_user_update_encode(&self->frame, &update);
+    assert_int_equal(bus_send(self->sock, &self->frame), 0);
+}
+
+/* Waits for one more answer; whether it was refused. */
+static bool next_is_refused(struct daemon *self)
+{
+    uint64_t end_ms = clock_monotonic_ms() + DEADLINE_MS;
+    zmq_pollitem_t item = {.socket = zsock_resolve(self->sock), .events = ZMQ_POLLIN};
+    int rc = 0;
+
+    drop_reply(self);
+    while (clock_monotonic_ms() < end_ms && (rc = bus_recv(self->sock, &self->reply)) == 0)
+        zmq_poll(&item, 1, 50);
+    assert_int_equal(rc, 1);
+    self->has_reply = true;
+    return status_of(self->reply.body) == WIRE_UNAVAILABLE;
+}
+
+static void requests_beyond_the_limit_are_refused_while_the_store_stands_still(void **state)
+{
+    enum { LIMIT = 400, SENT = 600 };
+    struct daemon *self = daemon_of(state);
+    char path[100];
+    sqlite3 *other = NULL;
+    int refused = 0;
+
+    start(self);
+    claim(self, "router");
+    snprintf(path, sizeof path, "%s/parley.db", self->dir);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    for (int i = 0; i < SENT; i++)
+        send_update(self);
+    for (; refused < SENT - LIMIT; refused++)
+        assert_true(next_is_refused(self));
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+    for (int i = 0; i < LIMIT; i++)
+        assert_false(next_is_refused(self));
+    stop(self, SIGTERM);
+}
+
 int main(void)
 {
 #define ON_SQLITE(test)                                 \
@@ -610,6 +662,7 @@ int main(void)
         ON_SQLITE(counters_tell_what_happened),
         ON_MONGODB(counters_tell_what_happened),
         ON_SQLITE(a_full_disk_is_named_and_when_there_is_room_it_goes_on),
+        ON_SQLITE(requests_beyond_the_limit_are_refused_while_the_store_stands_still),
         ON_SQLITE(a_file_that_is_no_database_is_named_and_then_replaced),
     };
 
