@@ -106,8 +106,7 @@ export class Device {
         if (this.ready) this.emit(attempt);
     }
 
-    emit(attempt) {
-        const { call } = attempt.mutation;
+    emit(attempt, call = attempt.mutation.call) {
         const one = { on: this.connection, at: this.position++, outcome: 'none' };
         if (attempt.tries.length > 0 && this.unanswered.has(attempt)) this.world.counts.resends++;
         attempt.tries.push(one);

@@ -8,7 +8,7 @@ import { bin, patience, Pipeline, until } from '../../lib/pipeline.mjs';
 import { mongodb } from '../../lib/stores.mjs';
 import { carryOut, chosen, faults } from './faults.mjs';
 import { daemons, signal } from './processes.mjs';
-import { add, lastLine, progress, table } from './report.mjs';
+import { add, lastLine, progress, table, takeovers } from './report.mjs';
 import { plan } from './schedule.mjs';
 import { World } from './world.mjs';
 
@@ -39,7 +39,7 @@ const zero = () => ({ kills: {}, stops: 0, takeovers: 0, faults: {}, rounds: 1 }
 /** One database from its first event to the comparison: {findings, counts, log}. */
 async function round(options, { store, context }, seconds, seed, say) {
     const mongo = store.kind === 'mongodb';
-    const pipeline = new Pipeline({ edges: options.edges, store, workers: mongo ? 2 : 1 });
+    const pipeline = new Pipeline({ edges: options.edges, routers: 2, store, workers: mongo ? 2 : 1 });
     const counts = zero();
     let world;
     try {
@@ -57,6 +57,7 @@ async function round(options, { store, context }, seconds, seed, say) {
             await until('all daemons are well', () => pipeline.healthy().catch(() => false), 90000);
             await world.settled();
             await killAll(pipeline);
+            counts.takeovers = takeovers(pipeline.log);
             const findings = await world.check();
             return { findings, counts: { ...world.counts, ...counts }, log: pipeline.log };
         } finally {

@@ -51,3 +51,16 @@ export function table(seconds, counts) {
     ];
     return rows.map(([what, figure]) => `  ${what.padEnd(36)} ${figure}`).join('\n');
 }
+
+/** How often the daemons' log says that another one holds partitions now than did before. */
+export function takeovers(log) {
+    const holders = new Map();
+    let count = 0;
+    for (const line of log) {
+        const [, name, role] = /who=((\w+)\S*) msg="holding partitions"/.exec(line) ?? [];
+        if (!role) continue;
+        count += holders.has(role) && holders.get(role) !== name;
+        holders.set(role, name);
+    }
+    return count;
+}

@@ -155,7 +155,7 @@ export class World {
         if (attempt.actor !== person.user.id) return void setTimeout(done, 1);
         this.counts.repeats++;
         const device = this.pick(person.devices);
-        if (device.ready) device.emit(attempt);
+        if (device.ready) device.emit(attempt, row.call);
         return void setTimeout(done, 1);
     }
 
