@@ -149,8 +149,10 @@ static int gather_state(struct store *store, const struct wire_load *ask, struct
 {
     struct store_range range = {
         .conversation = ask->conversation, .first = 1, .limit = RECENTS, .descending = true};
-    int rc = store->ops->head(store, &ask->conversation, head);
+    int rc = store->ops->settle(store, &ask->conversation);
 
+    if (rc == 0)
+        rc = store->ops->head(store, &ask->conversation, head);
     if (rc == 0)
         rc = store->ops->events(store, &range, add_recent, recents);
     if (rc == -ENOENT)

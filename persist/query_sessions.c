@@ -35,6 +35,7 @@ static bool keep_session(void *arg, const struct wire_session *session)
 
 struct exchange {
     const struct wire_session_rotate *ask;
+    bool own;    /* this very request's, whose first answer the store had lost */
     bool repeat; /* the same exchange, told again in time */
     uint64_t at_ms;
 };
@@ -45,6 +46,7 @@ static void judge_exchange(void *arg, const struct store_spent *found)
     const struct wire_session_rotate *ask = self->ask;
 
     self->at_ms = found->at_ms;
+    self->own = found->at_ms == ask->now_ms && wire_bytes_equal(found->new_hash, ask->new_hash);
     self->repeat = wire_bytes_equal(found->new_hash, ask->new_hash) && ask->idempotency.len > 0 &&
                    wire_bytes_equal(found->idempotency, ask->idempotency) &&
                    ask->now_ms <= found->at_ms + REPEAT_MS;
@@ -65,6 +67,8 @@ static int spend(struct store *store, const struct wire_session_rotate *ask, con
     struct exchange exchange = {.ask = ask};
     int rc = store->ops->hash_spend(store, &spent, judge_exchange, &exchange);
 
+    if (rc == -EEXIST && exchange.own)
+        rc = 0;
     if (rc < 0 && rc != -EEXIST)
         return rc;
     reply->user = *user;

@@ -38,6 +38,10 @@ struct store_ops {
      * counted here. */
     STORE_OP(append, const struct wire_event *events, size_t count, struct wire_verdict *ret);
 
+    /* A writer's: what the conversation's events say of members and titles is in the store when it
+     * returns, also what a writer that died, or whose append came late, had left undone. */
+    STORE_OP(settle, const struct id *conversation);
+
     /* Inserts role/partition/epoch. -EEXIST: somebody has it. */
     STORE_OP(claim, const struct wire_holding *holding);
     /* The highest epoch of every partition of the role, ascending by partition. */

@@ -9,7 +9,7 @@
 
 #define STATES_MOST 65536
 #define TITLE_MAX (1u << 20)
-#define WRITE_TIMEOUT_MS 5000
+#define WRITE_TIMEOUT_MS 3000 /* shorter than a socket's */
 
 static const char *const names[MONGO_COLLECTIONS] = {
     "events", "conversations", "members", "claims", "users", "sessions", "spent", "meta",
@@ -28,7 +28,9 @@ static int errno_of(const bson_error_t *error)
         error->domain == MONGOC_ERROR_WRITE_CONCERN)
         return -EAGAIN;
     if (error->domain == MONGOC_ERROR_CLIENT)
-        return -EACCES; /* authentication, or a URI that cannot be used */
+        return error->code == MONGOC_ERROR_CLIENT_SESSION_FAILURE
+                   ? -EAGAIN
+                   : -EACCES; /* authentication, or a URI that cannot be used */
     switch (error->code) {
     case 11000: /* DuplicateKey */
         return -EEXIST;
@@ -39,14 +41,21 @@ static int errno_of(const bson_error_t *error)
         return -ENOSPC;
     case 6:     /* HostUnreachable */
     case 7:     /* HostNotFound */
+    case 43:    /* CursorNotFound */
     case 64:    /* WriteConcernFailed */
     case 89:    /* NetworkTimeout */
     case 91:    /* ShutdownInProgress */
+    case 133:   /* FailedToSatisfyReadPreference */
     case 189:   /* PrimarySteppedDown */
+    case 262:   /* ExceededTimeLimit */
+    case 9001:  /* SocketException */
+    case 10058: /* LegacyNotPrimary */
     case 10107: /* NotWritablePrimary */
     case 11600: /* InterruptedAtShutdown */
+    case 11601: /* Interrupted */
     case 11602: /* InterruptedDueToReplStateChange */
     case 13435: /* NotPrimaryNoSecondaryOk */
+    case 13436: /* NotPrimaryOrSecondary */
         return -EAGAIN;
     default:
         return -EIO;
@@ -77,9 +86,17 @@ int mongo_error(struct store_mongo *self, const bson_error_t *error)
     return rc;
 }
 
+int mongo_unsettled(struct store_mongo *self)
+{
+    snprintf(self->base.why, sizeof self->base.why,
+             "the MongoDB servers did not confirm a write in time");
+    return -EAGAIN;
+}
+
 /* ---- opening ---- */
 
-/* Short enough that a server that is away is noticed; what the operator wrote stands. */
+/* Short enough that a server that is away, or does not answer, is noticed within seconds; what the
+ * operator wrote stands. */
 static void set_defaults(mongoc_uri_t *uri)
 {
     static const struct {
@@ -88,7 +105,7 @@ static void set_defaults(mongoc_uri_t *uri)
     } defaults[] = {
         {MONGOC_URI_CONNECTTIMEOUTMS, 2000},
         {MONGOC_URI_SERVERSELECTIONTIMEOUTMS, 3000},
-        {MONGOC_URI_SOCKETTIMEOUTMS, 15000},
+        {MONGOC_URI_SOCKETTIMEOUTMS, 5000},
     };
 
     for (size_t i = 0; i < COUNT_OF(defaults); i++)
@@ -197,6 +214,7 @@ const struct store_ops store_mongo = {
     .close = close_store,
     .view = view,
     .append = mongo_append,
+    .settle = mongo_settle,
     .claim = mongo_claim,
     .holdings = mongo_holdings,
     .head = mongo_head,

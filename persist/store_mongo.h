@@ -49,6 +49,8 @@ struct store_mongo *mongo_of(struct store *self);
 int mongo_error(struct store_mongo *self, const bson_error_t *error);
 /* A reply that was acknowledged by one server only: nothing is known then. */
 bool mongo_is_unsettled(const bson_t *reply);
+/* Says so; -EAGAIN. */
+int mongo_unsettled(struct store_mongo *self);
 
 /* Indexes and the schema's version. */
 int mongo_set_up(struct store_mongo *self, bool writer);

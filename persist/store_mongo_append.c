@@ -46,10 +46,11 @@ static int find_at(struct store_mongo *self, const struct wire_event *event,
                    struct judge_record *ret)
 {
     bson_t filter = BSON_INITIALIZER;
+    char text[MONGO_KEY_TEXT];
 
     *ret = (struct judge_record){0};
-    mongo_put_id(&filter, "c", &event->conversation);
-    mongo_put_number(&filter, "s", event->seq);
+    mongo_event_id(&event->conversation, event->seq, text);
+    BSON_APPEND_UTF8(&filter, "_id", text);
     return find_record(self, &filter, ret);
 }
 
@@ -204,16 +205,20 @@ static int plan_next(struct appending *self, size_t at, struct state *state)
 static int settle_standing(struct appending *self, size_t at, uint8_t conversation_kind)
 {
     const struct wire_event *event = &self->events[at];
+    struct wire_verdict *verdict = &self->verdicts[at];
     struct judge_record there, by_key;
-    int rc = find_at(self->store, event, &there), found;
+    int rc = find_at(self->store, event, &there), found = 0;
 
     if (rc != 1)
         return rc;
-    found = find_by_key(self->store, event, &by_key);
-    if (found < 0)
-        return found;
+    *verdict = judge_standing(event, conversation_kind, &there, NULL);
+    if (verdict->answer != WIRE_ANSWER_SAME) {
+        found = find_by_key(self->store, event, &by_key);
+        if (found < 0)
+            return found;
+        *verdict = judge_standing(event, conversation_kind, &there, found ? &by_key : NULL);
+    }
     self->store->base.settled++;
-    self->verdicts[at] = judge_standing(event, conversation_kind, &there, found ? &by_key : NULL);
     self->taken = self->taken || self->verdicts[at].answer == WIRE_ANSWER_TAKEN;
     return 1;
 }
@@ -313,7 +318,8 @@ static int run_bulk(struct appending *self, size_t *next)
         forget_from(self, refused);
         rc = settle_refused(self, refused, next);
     } else {
-        rc = mongo_error(self->store, &error);
+        rc = mongo_is_unsettled(&reply) ? mongo_unsettled(self->store)
+                                        : mongo_error(self->store, &error);
         forget_from(self, 0);
     }
     bson_destroy(&reply);

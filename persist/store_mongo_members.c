@@ -190,6 +190,11 @@ int mongo_catch_up(struct store_mongo *self, const struct id *conversation)
     return rc < 0 ? rc : catching_up.rc;
 }
 
+int mongo_settle(struct store *base, const struct id *conversation)
+{
+    return mongo_catch_up(mongo_of(base), conversation);
+}
+
 /* ---- asking ---- */
 
 struct telling {

@@ -4,6 +4,7 @@
 #include "persist/store.h"
 
 int mongo_append(struct store *, const struct wire_event *, size_t, struct wire_verdict *);
+int mongo_settle(struct store *, const struct id *);
 int mongo_head(struct store *, const struct id *, struct store_head *);
 int mongo_known(struct store *, const struct id *, const struct id *, struct wire_recent *);
 int mongo_conversation(struct store *, const struct id *, struct store_conversation *);

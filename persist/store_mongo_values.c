@@ -133,13 +133,10 @@ static int finish(struct store_mongo *self, bool good, bson_t *reply, const bson
 {
     int rc = 0;
 
-    if (mongo_is_unsettled(reply)) {
-        snprintf(self->base.why, sizeof self->base.why,
-                 "the MongoDB servers did not confirm a write in time");
-        rc = -EAGAIN;
-    } else if (!good) {
+    if (mongo_is_unsettled(reply))
+        rc = mongo_unsettled(self);
+    else if (!good)
         rc = mongo_error(self, error);
-    }
     bson_destroy(reply);
     return rc;
 }

@@ -4,6 +4,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "persist/query.h"
 #include "persist/store_mongo.h"
 #include "tests/persist/cut_proxy.h"
 #include "tests/persist/fixture.h"
@@ -229,6 +230,45 @@ static void a_batch_sent_again_does_what_was_left_undone(void **state)
     assert_int_equal(members_of(self, 1), 5);
 }
 
+static bool next_member(struct wire_list *members, uint8_t *ret_role)
+{
+    struct wire_bytes item;
+    struct wire_member member;
+
+    if (!wire_list_next(members, &item) || wire_member_decode(item, &member) < 0)
+        return false;
+    *ret_role = member.role;
+    return true;
+}
+
+/* Its answer was lost, it was stored later, and who had sent it never asked again. */
+static void a_load_sees_the_members_of_an_append_that_came_late(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    struct wire_event added = fixture_member(self, 1, 2, WIRE_KIND_MEMBER_ADDED, 9, 0);
+    AUTO(buf_done) struct buf users, out;
+    struct wire_load ask = {.conversation = fixture_id(1)};
+    struct wire_item item = {.id = fixture_id(9)};
+    struct wire_loaded loaded;
+    uint32_t count = 0;
+    uint8_t role = 0;
+
+    buf_init(&users, 1000);
+    buf_init(&out, 100000);
+    fixture_conversation(self, 1, 1);
+    fixture_store(self, &added);
+    change(self, MONGO_MEMBERS, "{\"from\":2}", NULL);
+    change(self, MONGO_EVENTS, "{\"s\":2}", "{\"$set\":{\"project\":1}}");
+    wire_item_add(&users, &count, &item);
+    ask.users = wire_list_of(&users, count);
+    assert_int_equal(query_load(self->store, &ask, &out), 0);
+    assert_int_equal(wire_loaded_decode(wire_buf(&out), &loaded), 0);
+    assert_int_equal(loaded.head, 2);
+    assert_true(next_member(&loaded.members, &role));
+    assert_int_equal(role, WIRE_ROLE_MEMBER);
+    assert_int_equal(members_of(self, 1), 3);
+}
+
 /* ---- two writers ---- */
 
 static void a_writer_that_does_not_know_of_another_one_is_told_by_the_indexes(void **state)
@@ -363,6 +403,36 @@ static void an_answer_that_is_lost_is_settled_by_the_record(void **state)
     free(through);
 }
 
+/* A driver that sends a write again is told of its own first try. */
+static void an_exchange_that_comes_twice_is_no_theft(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    uint8_t first[32] = {11}, second[32] = {200};
+    struct wire_session session = {
+        .id = fixture_id(11), .user = fixture_id(1), .created_ms = 1000, .used_ms = 1000};
+    struct wire_session_rotate ask = {.session = session.id,
+                                      .old_hash = wire_bytes_of(first, 32),
+                                      .new_hash = wire_bytes_of(second, 32),
+                                      .now_ms = 3000};
+    struct wire_session_rotate_reply reply;
+    AUTO(buf_done) struct buf out;
+
+    buf_init(&out, 1000);
+    assert_int_equal(self->store->ops->session_add(self->store, &session, wire_bytes_of(first, 32)),
+                     0);
+    for (int i = 0; i < 2; i++) {
+        buf_clear(&out);
+        assert_int_equal(query_session_rotate(self->store, &ask, &out), 0);
+        assert_int_equal(wire_session_rotate_reply_decode(wire_buf(&out), &reply), 0);
+        assert_int_equal(reply.status, WIRE_OK);
+    }
+    ask.now_ms++;
+    buf_clear(&out);
+    assert_int_equal(query_session_rotate(self->store, &ask, &out), 0);
+    assert_int_equal(wire_session_rotate_reply_decode(wire_buf(&out), &reply), 0);
+    assert_int_equal(reply.status, WIRE_UNAUTHORIZED);
+}
+
 /* ---- a server that dies ---- */
 
 static bool run_script(const char *verb, const char *dir, char *ret_line)
@@ -451,8 +521,10 @@ int main(void)
         ON_MONGODB(a_write_that_asks_for_less_would_be_counted),
         ON_MONGODB(what_a_writer_left_undone_the_next_one_does),
         ON_MONGODB(a_batch_sent_again_does_what_was_left_undone),
+        ON_MONGODB(a_load_sees_the_members_of_an_append_that_came_late),
         ON_MONGODB(a_writer_that_does_not_know_of_another_one_is_told_by_the_indexes),
         ON_MONGODB(an_answer_that_is_lost_is_settled_by_the_record),
+        ON_MONGODB(an_exchange_that_comes_twice_is_no_theft),
         ON_MONGODB(a_server_killed_between_appends_loses_nothing),
     };
 
