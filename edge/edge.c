@@ -84,6 +84,7 @@ static void on_watch(uv_timer_t *timer)
     set_gauge(self, "socket_malformed", engine->malformed);
     set_gauge(self, "socket_timeouts", engine->timeouts);
     set_gauge(self, "socket_overflows", engine->overflows);
+    set_gauge(self, "events_dropped", engine->dropped);
     set_gauge(self, "sockets", engine->sessions);
     set_gauge(self, "sockets_polling", engine->polling);
     set_gauge(self, "passwords_waiting", password_waiting(self->api->password));

@@ -24,7 +24,7 @@ struct edge;
         CONF_NUMBER("edge/connects_waiting", 5000, 1, 1000000,                              \
                     "CONNECTs that wait; beyond, handshakes are answered 503"),             \
         CONF_NUMBER("edge/queue_bytes", 4194304, 65536, 268435456,                          \
-                    "bytes that may wait for one client"),                                  \
+                    "bytes that may wait for one client; beyond, its events are dropped"),  \
         CONF_NUMBER("edge/queue_messages", 8192, 16, 1000000,                               \
                     "messages that may wait for one client"),                               \
         CONF_NUMBER("edge/expiring_s", 60, 1, 3600,                                         \

@@ -58,7 +58,7 @@ static void fail(struct call *call, int http, uint32_t retry_after_ms, json_t *e
         reply(call, result_of(http), shape_cstring(error, "message"));
 }
 
-static const struct call_end admin_end = {succeed, fail};
+static const struct call_end admin_end = {succeed, fail, NULL};
 
 /* Not UTF-8: true, which no shape takes for a text. "": not given. */
 static void set(json_t *input, const char *name, struct wire_bytes value)

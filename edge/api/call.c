@@ -118,6 +118,12 @@ void call_run(struct call *call)
         call_fail(call, error.code, error.message);
 }
 
+void call_tell(struct call *call, const struct id *conversation, uint64_t seq)
+{
+    if (call->end->told)
+        call->end->told(call, conversation, seq);
+}
+
 struct writer call_write(struct call *call)
 {
     buf_clear(&call->api->answer);

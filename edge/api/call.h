@@ -45,6 +45,9 @@ struct call_error {
 struct call_end {
     void (*succeed)(struct call *call, enum call_outcome outcome, struct wire_bytes body);
     void (*fail)(struct call *call, int http, uint32_t retry_after_ms, json_t *error);
+    /* Before succeed: the answer tells the conversation up to seq (only `sync` says so). Or NULL.
+     */
+    void (*told)(struct call *call, const struct id *conversation, uint64_t seq);
 };
 
 typedef void call_reply_fn(struct call *call, const struct wire_bytes *reply);
@@ -56,6 +59,8 @@ struct call {
     const struct call_end *end;
     void *end_arg;              /* the end's own: an HTTP request, … */
     struct socketio_ack ack;    /* … or where the acknowledgement goes */
+    uint64_t catch_up;          /* a `sync` of a socket that is behind: see reader.h */
+    bool partial;               /* its answer is not all that there is: it is to be called again */
     struct token_claims claims; /* zero for open calls */
     json_t *input;              /* an object that fits the shape */
     char key[CALL_KEY];
@@ -86,6 +91,9 @@ void call_state_drop(struct call *call); /* ends it early: another follows */
 
 /* Where the body of a good answer is written, one object, to be sent by call_answer at once. */
 struct writer call_write(struct call *call);
+
+/* See call_end's told. */
+void call_tell(struct call *call, const struct id *conversation, uint64_t seq);
 
 /* The answers: each ends the call. body: from call_write, or NULL for none. */
 void call_answer(struct call *call, enum call_outcome outcome, const struct writer *body);

@@ -12,9 +12,11 @@
 /* An answer is an acknowledgement, which must find room beside what else waits for the client: what
  * is beyond its share is left for the next call. */
 struct answer {
+    struct call *call;
     size_t room; /* bytes of JSON; the last one in may take more */
     json_t *conversations, *joined;
-    json_t *cut; /* a member for each conversation that is not told to its page's end */
+    json_t *cut;   /* a member for each conversation that is not told to its page's end */
+    uint64_t last; /* number of the last event in it */
 };
 
 static void charge(struct answer *self, const json_t *json)
@@ -35,6 +37,7 @@ static bool add_events(struct answer *self, struct wire_list events, json_t *arr
             return false;
         if (wire_event_decode(item, &event) < 0)
             continue;
+        self->last = event.seq;
         json_array_append_new(array, render_event(&event));
         charge(self, json_array_get(array, json_array_size(array) - 1));
     }
@@ -56,6 +59,7 @@ static void add_page(struct answer *self, const struct wire_page *page,
         json_decref(events);
         return;
     }
+    call_tell(self->call, &page->conversation, self->last);
     json_object_set_new(self->conversations, id,
                         json_pack("{s:o,s:I,s:b}", "events", events, "lastSeq",
                                   (json_int_t)page->last_seq, "more", page->more || !whole));
@@ -111,13 +115,17 @@ static void on_reply(struct call *call, const struct wire_bytes *bytes)
 
     if (CALL_FAILED(call, sync_reply, bytes, &reply))
         return;
-    answer =
-        (struct answer){call->api->limits.sync_bytes, json_object(), json_array(), json_object()};
+    answer = (struct answer){.call = call,
+                             .room = call->api->limits.sync_bytes,
+                             .conversations = json_object(),
+                             .joined = json_array(),
+                             .cut = json_object()};
     add_pages(&answer, &reply);
+    call->partial = reply.more || json_object_size(answer.cut) > 0;
     call_succeed(call, CALL_DONE,
                  json_pack("{s:o,s:o,s:o,s:b}", "conversations", answer.conversations, "joined",
                            answer.joined, "left", render_left(&answer, reply.left), "more",
-                           reply.more || json_object_size(answer.cut) > 0));
+                           call->partial));
     json_decref(answer.cut);
 }
 

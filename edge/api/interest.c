@@ -203,6 +203,13 @@ void interest_tick(struct interest *self)
     give_up_overdue(self, &self->ready, now);
 }
 
+uint64_t interest_seen(const struct interest *self, const struct id *conversation)
+{
+    const struct channel *channel = idmap_find(&self->channels, conversation);
+
+    return channel && channel->seen != SEEN_UNKNOWN ? channel->seen : 0;
+}
+
 size_t interest_conversations(const struct interest *self)
 {
     return self->channels.count;

@@ -64,5 +64,8 @@ void interest_on_deliver(struct interest *self, const struct bus_frame *frame);
 void interest_tick(struct interest *self);
 void interest_turn(struct interest *self);
 
+/* Number of the last event of the conversation that was handed out here; 0: none, or not known. */
+uint64_t interest_seen(const struct interest *self, const struct id *conversation);
+
 size_t interest_conversations(const struct interest *self);
 size_t interest_users(const struct interest *self);

@@ -12,6 +12,7 @@
 #include "edge/api/admission.h"
 #include "edge/api/backend.h"
 #include "edge/api/calls.h"
+#include "edge/api/reader.h"
 #include "edge/api/render.h"
 #include "edge/api/write.h"
 
@@ -27,7 +28,8 @@ struct live {
     struct timers *timers;
     struct admission *admission;
     struct client *buckets[BUCKETS]; /* by user */
-    struct buf text;                 /* what is being said to clients */
+    struct readers readers;
+    struct buf text; /* what is being said to clients */
 };
 
 /* One socket, from CONNECT to its end. */
@@ -38,6 +40,7 @@ struct client {
     struct interest_member *member;
     struct token_claims claims;
     struct admission_entry entry;
+    struct reader reader;
     struct timer timer; /* its turn does not come; later: the token is about to end, or has */
     bool accepted, warned;
 };
@@ -64,6 +67,7 @@ static struct client *client_new(struct live *self, struct socketio_socket *sock
         (*bucket)->link = &client->next;
     *bucket = client;
     socketio_socket_set_user(socket, client);
+    reader_init(&client->reader, &self->readers, socket);
     return client;
 }
 
@@ -73,6 +77,7 @@ static void client_free(struct client *client)
     admission_leave(client->live->admission, &client->entry);
     if (client->member)
         interest_leave(client->live->api->interest, &client->member);
+    reader_done(&client->reader);
     *client->link = client->next;
     if (client->next)
         client->next->link = client->link;
@@ -134,7 +139,8 @@ static void on_timer(struct timer *timer)
 
 static struct client *client_of(struct live *self, const struct call *call)
 {
-    struct socketio_socket *socket = socketio_find(self->socketio, call->ack.socket);
+    struct socketio_socket *socket =
+        self->socketio ? socketio_find(self->socketio, call->ack.socket) : NULL;
 
     return socket ? socketio_socket_user(socket) : NULL;
 }
@@ -270,10 +276,16 @@ static const struct {
     {"auth:refresh", &token_refresh},
 };
 
-static void acknowledge(struct live *self, const struct socketio_ack *ack, const char *answer)
+static void acknowledge(const struct call *call, const char *text, enum reader_answer answer)
 {
-    if (self->socketio)
-        socketio_answer(self->socketio, ack, answer, NULL, 0);
+    struct live *self = call->end_arg;
+    struct client *client = client_of(self, call);
+
+    if (!client)
+        return;
+    socketio_answer(self->socketio, &call->ack, text, NULL, 0);
+    if (call->spec == &call_sync)
+        reader_on_answered(&client->reader, call->catch_up, answer);
 }
 
 /* {"ok":true,…the members of body…,"duplicate":false} */
@@ -294,7 +306,7 @@ static void succeed(struct call *call, enum call_outcome outcome, struct wire_by
         writer_bool(&to, outcome == CALL_REPEATED);
     }
     writer_close_object(&to);
-    acknowledge(self, &call->ack, end_text(self));
+    acknowledge(call, end_text(self), call->partial ? READER_PARTIAL : READER_COMPLETE);
 }
 
 static void fail(struct call *call, int http, uint32_t retry_after_ms, json_t *error)
@@ -305,10 +317,20 @@ static void fail(struct call *call, int http, uint32_t retry_after_ms, json_t *e
     (void)http;
     (void)retry_after_ms;
     if (text)
-        acknowledge(call->end_arg, &call->ack, text);
+        acknowledge(call, text, READER_FAILED);
 }
 
-static const struct call_end live_end = {succeed, fail};
+static void tell(struct call *call, const struct id *conversation, uint64_t seq)
+{
+    struct client *client = client_of(call->end_arg, call);
+    struct reader_told told = {*conversation, seq,
+                               interest_seen(call->api->interest, conversation)};
+
+    if (client && call->ack.wanted)
+        reader_on_told(&client->reader, &told);
+}
+
+static const struct call_end live_end = {succeed, fail, tell};
 
 static void run_unknown(struct call *call)
 {
@@ -328,15 +350,18 @@ static const struct call_spec invalid = {false, CALL_RATE_OTHER, NULL, run_inval
 static void start(struct live *self, struct socketio_socket *socket, const struct call_spec *spec,
                   const struct socketio_ack *ack, json_t *input)
 {
-    const struct client *client = socketio_socket_user(socket);
+    struct client *client = socketio_socket_user(socket);
     struct call *call = call_new(self->api, spec, &live_end);
 
     call->end_arg = self;
     call->ack = *ack;
     call->claims = client->claims;
     call->input = json_incref(input);
-    if (call_admit(call, NULL))
-        call_run(call);
+    if (!call_admit(call, NULL))
+        return;
+    if (spec == &call_sync && ack->wanted)
+        call->catch_up = reader_on_sync(&client->reader);
+    call_run(call);
 }
 
 static void on_event(void *arg, struct socketio_socket *socket, const struct socketio_event *event)
@@ -357,12 +382,21 @@ static void on_invalid(void *arg, struct socketio_socket *socket, const struct s
     start(arg, socket, &invalid, ack, NULL);
 }
 
+static void on_dropped(void *arg, struct socketio_socket *socket)
+{
+    struct client *client = socketio_socket_user(socket);
+
+    (void)arg;
+    reader_on_dropped(&client->reader);
+}
+
 static const struct socketio_events socketio_events = {
     .handshake = on_handshake,
     .connect = on_connect,
     .event = on_event,
     .invalid = on_invalid,
     .disconnected = on_disconnected,
+    .dropped = on_dropped,
 };
 
 /* ---- events to clients ---- */
@@ -370,28 +404,31 @@ static const struct socketio_events socketio_events = {
 static void *render(void *arg, const struct wire_event *event)
 {
     struct live *self = arg;
+    struct reader_event *rendered = NEW(struct reader_event);
     struct writer to = begin_text(self);
 
     write_event(&to, event);
-    return socketio_make("/", "event", end_text(self));
+    *rendered = (struct reader_event){socketio_make("/", "event", end_text(self)),
+                                      event->conversation, event->seq};
+    return rendered;
 }
 
 static void release(void *arg, void *rendered)
 {
-    struct payload *payload = rendered;
+    struct reader_event *event = rendered;
 
     (void)arg;
-    payload_unref(&payload);
+    payload_unref(&event->payload);
+    free(event);
 }
 
-/* A socket that is over its limit is closed by the layer below; the client comes back and syncs. */
 static void send_to(void *arg, void *socket, void *rendered)
 {
-    const struct client *client = socket;
+    struct client *client = socket;
 
     (void)arg;
-    if (client->accepted && socketio_send(client->socket, rendered) < 0)
-        log_debug("event not sent", "socket=%s", socketio_socket_id(client->socket));
+    if (client->accepted)
+        reader_send(&client->reader, rendered);
 }
 
 static void on_revoked(void *arg, const struct id *user, const struct id *session)
@@ -439,6 +476,8 @@ int live_new(struct live **ret, struct api *api, struct transport *transport,
 
     self->api = api;
     self->options = *options;
+    readers_init(&self->readers, service_stats(api->service), options->queue_bytes,
+                 options->queue_messages);
     buf_init(&self->text, CALL_ANSWER_MAX + 100);
     self->timers = transport_timers(transport);
     admission_new(&self->admission, &options->admission, self->timers, service_stats(api->service));

@@ -128,7 +128,7 @@ static void fail(struct call *call, int http, uint32_t retry_after_ms, json_t *e
     answer_error(call->api, call->end_arg, http, headers, error);
 }
 
-static const struct call_end rest_end = {succeed, fail};
+static const struct call_end rest_end = {succeed, fail, NULL};
 
 /* ---- the path ---- */
 

@@ -157,6 +157,19 @@ static void on_closed(void *user, enum engineio_reason reason)
     free(self);
 }
 
+static void on_dropped(void *user, size_t count)
+{
+    const struct client *self = user;
+    struct socketio *server = self->server;
+
+    (void)count;
+    if (!server->events->dropped)
+        return;
+    for (struct socketio_socket *at = self->sockets; at; at = at->next)
+        if (at->accepted)
+            server->events->dropped(server->arg, at);
+}
+
 static bool on_handshake(void *arg, struct http_request *request, struct engineio_refusal *ret)
 {
     struct socketio *server = arg;
@@ -165,4 +178,4 @@ static bool on_handshake(void *arg, struct http_request *request, struct enginei
 }
 
 const struct engineio_events client_engine_events = {on_handshake, on_opened, on_message,
-                                                     on_closed};
+                                                     on_closed, on_dropped};

@@ -260,18 +260,42 @@ struct payload *engineio_text(const struct payload_piece *pieces, size_t count)
     return payload_new(false, all, count + 1);
 }
 
+static int push(struct engineio_session *session, struct payload *payload)
+{
+    return session->ws ? ws_send(session->ws, payload) : long_poll_push(session, payload);
+}
+
+/* At the limit it drops what may be dropped, and counts that. */
+static int push_or_drop(struct engineio_session *session, struct payload *payload, size_t *dropped)
+{
+    int rc = push(session, payload);
+
+    if (rc != -ENOBUFS)
+        return rc;
+    *dropped += session->ws ? ws_drop(session->ws) : long_poll_drop(session);
+    if (!payload_is_droppable(payload))
+        return push(session, payload);
+    (*dropped)++;
+    return -ENOBUFS;
+}
+
 int engineio_send(struct engineio_session *session, struct payload *const *payloads, size_t count)
 {
+    struct engineio *server = session->server;
+    size_t dropped = 0;
     int rc = 0;
 
     if (session->state != SESSION_OPEN || session->overflowed)
         return -ENOTCONN;
     for (size_t i = 0; i < count && rc == 0; i++)
-        rc = session->ws ? ws_send(session->ws, payloads[i]) : long_poll_push(session, payloads[i]);
-    if (rc == -ENOBUFS) {
+        rc = push_or_drop(session, payloads[i], &dropped);
+    if (rc == -ENOBUFS && !payload_is_droppable(payloads[0])) {
         session->overflowed = true; /* not now: the caller may be going through a list of them */
-        turn_add(transport_turn(session->server->transport), &session->turn);
+        turn_add(transport_turn(server->transport), &session->turn);
     }
+    server->stats.dropped += dropped;
+    if (dropped && server->events->dropped)
+        server->events->dropped(session->user, dropped);
     return rc;
 }
 

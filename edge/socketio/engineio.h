@@ -14,7 +14,7 @@ struct engineio_options {
     unsigned upgrade_timeout_ms;
     size_t max_payload;    /* bytes of a request body or a WebSocket message */
     size_t queue_bytes;    /* what may wait for one session … */
-    size_t queue_messages; /* … at its limit the session is closed */
+    size_t queue_messages; /* … at its limit see engineio_send */
     const char *const
         *origins; /* CORS: ends with NULL; "*" is any; or NULL: no headers. Borrowed */
 };
@@ -27,7 +27,7 @@ enum engineio_reason {
     ENGINEIO_SERVER,    /* engineio_close */
     ENGINEIO_TIMEOUT,   /* no pong */
     ENGINEIO_MALFORMED, /* broke the protocol */
-    ENGINEIO_OVERFLOW,  /* its queue was full */
+    ENGINEIO_OVERFLOW,  /* its queue was full of what may not be dropped */
 };
 
 /* Why a handshake is refused. */
@@ -46,6 +46,9 @@ struct engineio_events {
     void (*message)(void *user, bool binary, const void *data, size_t len);
     /* The session is gone. Called once, whoever closed it. */
     void (*closed)(void *user, enum engineio_reason reason);
+    /* So many droppable messages were dropped at the queue's limit; called from within the
+     * engineio_send that met it, which may be called again from here. NULL: nobody is told. */
+    void (*dropped)(void *user, size_t count);
 };
 
 struct engineio_stats {
@@ -53,7 +56,8 @@ struct engineio_stats {
     uint64_t refused;    /* by the hook */
     uint64_t malformed;  /* sessions closed for breaking the protocol */
     uint64_t timeouts;   /* sessions closed by the heartbeat */
-    uint64_t overflows;  /* sessions closed at their queue limit */
+    uint64_t overflows;  /* sessions closed at their queue limit: too slow */
+    uint64_t dropped;    /* droppable messages that were dropped at it */
     uint64_t upgrades;   /* completed */
     uint64_t sessions;   /* now: */
     uint64_t polling;
@@ -74,8 +78,10 @@ bool engineio_request(struct engineio *self, struct http_request *request);
 struct payload *engineio_text(const struct payload_piece *pieces, size_t count);
 
 /* Queues a message, made by engineio_text or (binary) payload_new; takes references of its own. All
- * of them or none, and nothing comes between them. -ENOBUFS: the queue is full and the session is
- * being closed; -ENOTCONN: it is closing. */
+ * of them or none, and nothing comes between them. At the queue's limit all that is droppable
+ * (payload_set_droppable) and has not begun on the wire is dropped, the owner is told, and what may
+ * not be dropped takes its place. -ENOBUFS: this one was droppable, and dropped with the others; or
+ * there was no room even so, and the session is being closed. -ENOTCONN: it is closing. */
 int engineio_send(struct engineio_session *session, struct payload *const *payloads, size_t count);
 
 /* Ends it: what is queued is still sent. closed is called before this returns. */

@@ -7,6 +7,8 @@
 
 #include "edge/socketio/polling.h"
 
+#define KEEP 64 /* places of the queue that are kept when it is empty */
+
 static void answer(struct engineio_session *self, struct http_request **request, const char *type,
                    const void *body, size_t len)
 {
@@ -63,6 +65,10 @@ void long_poll_flush(struct engineio_session *self)
         payload_unref(&polling->queue[i]);
     }
     polling->count = polling->bytes = 0;
+    if (polling->room > KEEP) {
+        free(TAKE(polling->queue));
+        polling->room = 0;
+    }
     answer_get(self, &body);
 }
 
@@ -80,7 +86,9 @@ int long_poll_push(struct engineio_session *self, struct payload *payload)
     struct polling *polling = self->polling;
     size_t len;
 
-    payload_content(payload, &len);
+    payload_frame(payload, &len); /* counted as for a WebSocket, which may take them over */
+    if (is_full(self, len) && polling->get) /* of much in one turn, what can go goes now */
+        long_poll_flush(self);
     if (is_full(self, len))
         return -ENOBUFS;
     if (polling->count == polling->room) {
@@ -92,6 +100,28 @@ int long_poll_push(struct engineio_session *self, struct payload *payload)
     if (polling->get)
         turn_add(transport_turn(self->server->transport), &self->turn);
     return 0;
+}
+
+size_t long_poll_drop(struct engineio_session *self)
+{
+    struct polling *polling = self->polling;
+    size_t kept = 0, dropped;
+
+    for (size_t i = 0; i < polling->count; i++) {
+        struct payload *payload = polling->queue[i];
+        size_t len;
+
+        if (!payload_is_droppable(payload)) {
+            polling->queue[kept++] = payload;
+            continue;
+        }
+        payload_frame(payload, &len);
+        polling->bytes -= len;
+        payload_unref(&payload);
+    }
+    dropped = polling->count - kept;
+    polling->count = kept;
+    return dropped;
 }
 
 static void on_get_gone(void *arg, struct http_request *request)

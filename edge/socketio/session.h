@@ -73,6 +73,8 @@ void long_poll_start(struct engineio_session *self);
 void long_poll_get(struct engineio_session *self, struct http_request *request);
 void long_poll_post(struct engineio_session *self, struct http_request *request);
 int long_poll_push(struct engineio_session *self, struct payload *payload);
+/* As ws_drop. */
+size_t long_poll_drop(struct engineio_session *self);
 void long_poll_flush(struct engineio_session *self);
 /* Answers the waiting GET with one packet. */
 void long_poll_release(struct engineio_session *self, struct payload *payload);

@@ -203,7 +203,10 @@ static int send_all(struct socketio_socket *socket, struct payload *payload,
 
 struct payload *socketio_make(const char *namespace, const char *name, const char *args)
 {
-    return make_event(namespace, name, args, 0);
+    struct payload *event = make_event(namespace, name, args, 0);
+
+    payload_set_droppable(event);
+    return event;
 }
 
 int socketio_send(struct socketio_socket *socket, struct payload *event)

@@ -49,6 +49,10 @@ struct socketio_events {
     /* It is gone: once for each socket that connect was called for, except refused ones. reason: in
      * the reference's words. */
     void (*disconnected)(void *arg, struct socketio_socket *socket, const char *reason);
+    /* Its connection's queue was at its limit, and what waited there of made events (socketio_make)
+     * is lost. From within the call that sent; the socket may be sent to, and is not gone yet. NULL:
+     * not told. */
+    void (*dropped)(void *arg, struct socketio_socket *socket);
 };
 
 int socketio_new(struct socketio **ret, struct transport *transport,
@@ -76,15 +80,17 @@ void socketio_socket_set_user(struct socketio_socket *socket, void *user);
 void socketio_accept(struct socketio_socket *socket);
 void socketio_refuse(struct socketio_socket *socket, const char *message, const char *data);
 
-/* An event made once, for any number of sockets of the namespace. args: JSON texts separated by
- * commas, "" for none. The caller owns the reference (payload_unref). */
+/* An event made once, for any number of sockets of the namespace. A queue at its limit drops it;
+ * all else that is sent is dropped by nothing. args: JSON texts separated by commas, "" for none.
+ * The caller owns the reference (payload_unref). */
 struct payload *socketio_make(const char *namespace, const char *name, const char *args);
 
-/* Sends a made event. -ENOBUFS: the client's queue was full and it is being closed. -ENOTCONN: not
- * accepted, or closing. */
+/* Sends a made event. -ENOBUFS: the client's queue was at its limit, this and all that waited like
+ * it were dropped. -ENOTCONN: not accepted, or closing. */
 int socketio_send(struct socketio_socket *socket, struct payload *event);
 
-/* Makes and sends one. attachments: what the placeholders in args mean. */
+/* Makes and sends one. attachments: what the placeholders in args mean. -ENOBUFS: there was no room
+ * even after dropping, and the client is being closed; so too for answers. */
 int socketio_emit(struct socketio_socket *socket, const char *name, const char *args,
                   const struct payload_piece *attachments, unsigned count);
 

@@ -73,7 +73,7 @@ static void take_over(struct engineio_session *self)
     long_poll_release(self, server->noop);
     self->ws = TAKE(polling->probe);
     for (size_t i = 0; i < polling->count; i++)
-        ws_send(self->ws, polling->queue[i]); /* the limits are the same */
+        ws_append(self->ws, polling->queue[i]); /* it was within its limits */
     long_poll_free(self);
     server->stats.websockets++;
     server->stats.upgrades++;

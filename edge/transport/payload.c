@@ -12,7 +12,7 @@
 struct payload {
     uint32_t refs;
     uint8_t header; /* bytes of it, at the end of the space for it */
-    bool binary;
+    bool binary, droppable;
     size_t len;
     uint8_t bytes[]; /* FRAME_HEADER_MAX, then len */
 };
@@ -76,6 +76,16 @@ void payload_unref(struct payload **self)
 bool payload_is_binary(const struct payload *self)
 {
     return self->binary;
+}
+
+void payload_set_droppable(struct payload *self)
+{
+    self->droppable = true;
+}
+
+bool payload_is_droppable(const struct payload *self)
+{
+    return self->droppable;
 }
 
 const uint8_t *payload_content(const struct payload *self, size_t *ret_len)

@@ -20,6 +20,11 @@ void payload_unref(struct payload **self); /* for AUTO too */
 
 bool payload_is_binary(const struct payload *self);
 
+/* Says of a message, before it is first sent, that a queue at its limit may drop it: its reader can
+ * ask for what it held. Never one of several that belong together. */
+void payload_set_droppable(struct payload *self);
+bool payload_is_droppable(const struct payload *self);
+
 /* The message itself … */
 const uint8_t *payload_content(const struct payload *self, size_t *ret_len);
 /* … and with its WebSocket frame around it. */

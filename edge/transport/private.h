@@ -24,7 +24,8 @@ struct transport {
     struct timers *timers;
     struct watch *watch;
     struct transport_stats stats;
-    struct frame *spare;                        /* frames for the next time */
+    struct frame *spare;                        /* frames for the next time … */
+    size_t spares;                              /* … so many */
     uint8_t scratch[LWS_PRE + TRANSPORT_WRITE]; /* for one call at a time */
 };
 

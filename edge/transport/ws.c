@@ -13,6 +13,7 @@
 
 #define CLOSE_TOO_BIG 1009
 #define CLOSE_BAD_TEXT 1007
+#define SPARES 16384 /* frames kept for the next time: 256 kB */
 
 struct frame {
     struct frame *next;
@@ -26,6 +27,7 @@ struct ws {
     void *user;
     bool closing;    /* its owner has forgotten it */
     bool excess;     /* the message being read is too big */
+    bool broken;     /* it cannot be written to; closed at the end of the turn */
     uint16_t code;   /* to close with */
     uint32_t frames; /* waiting here: */
     struct frame *first, *last;
@@ -43,10 +45,12 @@ static void push(struct ws *self, struct payload *payload, size_t len)
     struct transport *transport = self->conn.transport;
     struct frame *frame = transport->spare;
 
-    if (frame)
+    if (frame) {
         transport->spare = frame->next;
-    else
+        transport->spares--;
+    } else {
         frame = NEW(struct frame);
+    }
     *frame = (struct frame){.payload = payload_ref(payload)};
     if (self->last)
         self->last->next = frame;
@@ -57,19 +61,33 @@ static void push(struct ws *self, struct payload *payload, size_t len)
     self->bytes += len;
 }
 
-static void pop(struct ws *self, size_t len)
+/* It is out of the list already. */
+static void release(struct ws *self, struct frame *frame)
 {
     struct transport *transport = self->conn.transport;
+    size_t len;
+
+    payload_frame(frame->payload, &len);
+    self->frames--;
+    self->bytes -= len;
+    payload_unref(&frame->payload);
+    if (transport->spares >= SPARES) {
+        free(frame);
+        return;
+    }
+    frame->next = transport->spare;
+    transport->spare = frame;
+    transport->spares++;
+}
+
+static void pop(struct ws *self)
+{
     struct frame *frame = self->first;
 
     self->first = frame->next;
     if (!self->first)
         self->last = NULL;
-    self->frames--;
-    self->bytes -= len;
-    payload_unref(&frame->payload);
-    frame->next = transport->spare;
-    transport->spare = frame;
+    release(self, frame);
 }
 
 void ws_free_spares(struct transport *transport)
@@ -94,7 +112,7 @@ static int write_some(struct ws *self)
     if (!self->first->next || len > TRANSPORT_WRITE) {
         rc = conn_write(&self->conn, bytes, len);
         transport->stats.frames_out++;
-        pop(self, len);
+        pop(self);
         return rc;
     }
     while (self->first) {
@@ -104,7 +122,7 @@ static int write_some(struct ws *self)
         memcpy(to + total, bytes, len);
         total += len;
         transport->stats.frames_out++;
-        pop(self, len);
+        pop(self);
     }
     return conn_write(&self->conn, to, total);
 }
@@ -123,7 +141,7 @@ static void on_turn(struct turn_item *item)
 {
     struct ws *self = CONTAINER_OF(item, struct ws, turn);
 
-    if (flush(self) < 0)
+    if (self->broken || flush(self) < 0)
         conn_break(&self->conn);
     else if (self->closing)
         lws_callback_on_writable(self->conn.wsi);
@@ -142,6 +160,8 @@ int ws_send(struct ws *self, struct payload *payload)
     size_t len;
 
     payload_frame(payload, &len);
+    if (is_full(self, len) && !self->broken) /* of much in one turn, what can go goes now */
+        self->broken = flush(self) < 0;
     if (is_full(self, len)) {
         self->conn.transport->stats.overflows++;
         return -ENOBUFS;
@@ -149,6 +169,36 @@ int ws_send(struct ws *self, struct payload *payload)
     push(self, payload, len);
     turn_add(self->conn.transport->turn, &self->turn);
     return 0;
+}
+
+void ws_append(struct ws *self, struct payload *payload)
+{
+    size_t len;
+
+    payload_frame(payload, &len);
+    push(self, payload, len);
+    turn_add(self->conn.transport->turn, &self->turn);
+}
+
+size_t ws_drop(struct ws *self)
+{
+    struct frame **at = &self->first;
+    size_t dropped = 0;
+
+    self->last = NULL;
+    while (*at) {
+        struct frame *frame = *at;
+
+        if (!payload_is_droppable(frame->payload)) {
+            self->last = frame;
+            at = &frame->next;
+            continue;
+        }
+        *at = frame->next;
+        release(self, frame);
+        dropped++;
+    }
+    return dropped;
 }
 
 size_t ws_queued_bytes(const struct ws *self)
@@ -217,12 +267,8 @@ void ws_on_closed(struct ws *self)
         timers_cancel(transport->timers, self->deadline);
         free(CONTAINER_OF(self->deadline, struct deadline, timer));
     }
-    while (self->first) {
-        size_t len;
-
-        payload_frame(self->first->payload, &len);
-        pop(self, len);
-    }
+    while (self->first)
+        pop(self);
     drop_in(self);
     transport->stats.websockets--;
     free(self);

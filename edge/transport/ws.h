@@ -28,6 +28,13 @@ void ws_accept(struct http_request **request, const struct ws_events *events, vo
  * caller's policy. */
 int ws_send(struct ws *self, struct payload *payload);
 
+/* The same without a limit, for what has waited under another one already. */
+void ws_append(struct ws *self, struct payload *payload);
+
+/* Forgets what waits and is droppable; returns how many messages. What has begun on the wire is not
+ * among them. */
+size_t ws_drop(struct ws *self);
+
 /* Sends what waits (for a few seconds at most), then a close frame with the code, and forgets it.
  */
 void ws_close(struct ws **self, unsigned code);

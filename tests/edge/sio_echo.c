@@ -128,6 +128,31 @@ static void burst(struct socketio_socket *socket, json_int_t count)
     }
 }
 
+/* Made events, each with so many bytes, until one is dropped. */
+static void flood(struct socketio_socket *socket, const json_t *args)
+{
+    json_int_t count = json_integer_value(json_array_get(args, 0));
+    size_t bytes = (size_t)json_integer_value(json_array_get(args, 1));
+    int rc = 0;
+
+    for (json_int_t i = 0; i < count && rc == 0; i++) {
+        AUTO(base_free_text) char *text = base_alloc(1, bytes + 32);
+        AUTO(payload_unref) struct payload *event = NULL;
+        int at = snprintf(text, 32, "%lld,\"", (long long)i);
+
+        memset(text + at, 'x', bytes);
+        text[(size_t)at + bytes] = '"';
+        event = socketio_make(socketio_socket_namespace(socket), "flood", text);
+        rc = socketio_send(socket, event);
+    }
+}
+
+static void on_dropped(void *arg, struct socketio_socket *socket)
+{
+    (void)arg;
+    socketio_emit(socket, "dropped", "", NULL, 0);
+}
+
 static void on_event(void *arg, struct socketio_socket *socket, const struct socketio_event *event)
 {
     struct echo *self = arg;
@@ -140,6 +165,8 @@ static void on_event(void *arg, struct socketio_socket *socket, const struct soc
                         event->attachment_count);
     else if (strcmp(event->name, "burst") == 0)
         burst(socket, json_integer_value(json_array_get(event->args, 0)));
+    else if (strcmp(event->name, "flood") == 0)
+        flood(socket, event->args);
     else if (strcmp(event->name, "leave") == 0)
         socketio_disconnect(socket);
     else if (strcmp(event->name, "hang-up") == 0)
@@ -174,7 +201,7 @@ static bool on_handshake(void *arg, struct http_request *request, struct enginei
 }
 
 static const struct socketio_events socketio_events = {on_handshake, on_connect, on_event,
-                                                       on_invalid, on_disconnected};
+                                                       on_invalid, on_disconnected, on_dropped};
 
 /* ---- the composition ---- */
 
@@ -198,6 +225,7 @@ static int compose(struct echo *self)
         engine.ping_timeout_ms = 200;
     }
     engine.max_payload = PAYLOAD_MAX;
+    engine.queue_bytes = self->options.queue_bytes;
     engine.origins = self->origins[0] ? self->origins : NULL;
     options.engine = engine;
     options.engine.path = "/socket.io/";
