@@ -12,7 +12,7 @@ const DRAIN_MS = 10000; // how long the server may still work on what a client t
 
 const HELLOS = new Set(['hello', 'ismaster', 'isMaster']);
 const DATA_WRITES = new Set(['insert', 'update', 'delete', 'findAndModify', 'findandmodify']);
-const WRITES = new Set([...DATA_WRITES, 'create', 'createIndexes', 'drop', 'dropDatabase', 'dropIndexes', 'collMod', 'renameCollection', 'commitTransaction']);
+const WRITES = new Set([...DATA_WRITES, 'create', 'createIndexes', 'drop', 'dropDatabase', 'dropIndexes', 'collMod', 'renameCollection', 'commitTransaction', 'replSetStepDown']);
 const READS = new Set(['find', 'aggregate', 'count', 'distinct', 'listCollections', 'listIndexes']);
 
 const errors = {
@@ -100,8 +100,9 @@ class Link {
         const { proxy, member } = this;
         const refusal = proxy.refusal(member, command);
         const write = DATA_WRITES.has(command.name);
-        if (refusal) {
-            this.client.write(makeReply(message, command, proxy.errorOf(member, refusal, command)));
+        if (!refusal && command.name === 'replSetStepDown') proxy.stepDown();
+        if (refusal || command.name === 'replSetStepDown') {
+            this.client.write(makeReply(message, command, refusal ? proxy.errorOf(member, refusal, command) : { ok: new Double(1) }));
             return;
         }
         if (write) proxy.countWrite(command.document);

@@ -76,6 +76,12 @@ proxyTest('a member that is not the primary refuses writes and reads', async () 
     assert.equal(proxy.counts.refusedWrites, 1);
 });
 
+proxyTest('the primary steps down when it is told to', async (collection) => {
+    await client.db('admin').command({ replSetStepDown: 10, force: true });
+    await insert(collection, { _id: 1 });
+    assert.equal(proxy.primary, 1);
+});
+
 proxyTest('writes with majority and journal go through, and go on after it stepped down and after the primary moved', async (collection) => {
     for (let n = 1; n <= 12; n++) {
         if (n % 4 === 2) proxy.stepDown();
