@@ -326,7 +326,11 @@ static int set_up(struct store_sqlite *self, bool writer)
     if (writer && sqlite3_db_readonly(self->db, "main") == 1)
         return sqlite_error(self, SQLITE_READONLY);
     sqlite3_busy_timeout(self->db, BUSY_TIMEOUT_MS);
-    rc = run_text(self, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;"
+    /* EXTRA: that the rollback journal of the change to WAL is deleted is on the disk as well. One
+     * that came back after a power cut would undo that change, and with it all that is in the log.
+     */
+    rc = run_text(self, "PRAGMA synchronous = EXTRA; PRAGMA journal_mode = WAL;"
+                        "PRAGMA synchronous = FULL;"
                         "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000;"
                         "PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;");
     if (rc == 0)
