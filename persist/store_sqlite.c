@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "persist/store_sqlite_log.h"
 
 #define STATES_MOST 65536
 #define BUSY_TIMEOUT_MS 2000
@@ -372,7 +373,7 @@ static int open_store(struct store **ret, const struct store_place *place, char 
     buf_init(&self->title, TITLE_MAX);
     rc = place->writer ? lock_file(self, place->path) : 0;
     if (rc == 0) {
-        code = sqlite3_open_v2(place->path, &self->db, flags, NULL);
+        code = sqlite3_open_v2(place->path, &self->db, flags, sqlite_log_vfs());
         rc = code == SQLITE_OK ? set_up(self, place->writer) : sqlite_error(self, code);
     }
     if (rc < 0) {

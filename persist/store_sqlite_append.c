@@ -116,10 +116,12 @@ static int load_state(struct store_sqlite *self, const struct id *conversation, 
     return ret->number ? load_head(self, ret) : 0;
 }
 
+/* 1: its key stands in the conversation already, and nothing was put. */
 static int put_event(struct store_sqlite *self, const struct state *state,
                      const struct wire_event *event, const struct id *key)
 {
     struct query query = sqlite_query(self, SQL_EVENT_PUT);
+    int rc;
 
     sqlite_put_number(&query, state->number);
     sqlite_put_number(&query, event->seq);
@@ -133,7 +135,8 @@ static int put_event(struct store_sqlite *self, const struct state *state,
     sqlite_put_number(&query, state->last_message);
     sqlite_put_number(&query, event->jobs);
     sqlite_put_bytes(&query, event->body);
-    return sqlite_run(&query);
+    rc = sqlite_run(&query);
+    return rc == 0 ? sqlite_changes(self) == 0 : rc;
 }
 
 static int put_jobs(struct store_sqlite *self, uint64_t cid, const struct wire_event *event)
@@ -153,6 +156,7 @@ static int put_jobs(struct store_sqlite *self, uint64_t cid, const struct wire_e
     return rc;
 }
 
+/* 1 as put_event. */
 static int store_event(struct store_sqlite *self, struct state *state,
                        const struct wire_event *event, const struct id *key)
 {
@@ -178,30 +182,35 @@ static int store_void(struct store_sqlite *self, struct state *state,
 {
     struct wire_event empty = judge_void(event);
     struct id key = judge_key(&empty);
+    int rc = store_event(self, state, &empty, &key);
 
-    return store_event(self, state, &empty, &key);
+    return rc == 1 ? -EBADMSG : rc; /* its key is made of its number, which is free */
 }
 
-/* The number is the next one. */
+/* The number is the next one. Whether its key is new is found out by putting it: that costs no
+ * look-up of its own. */
 static int append_next(struct store_sqlite *self, struct state *state,
                        const struct wire_event *event, struct wire_verdict *ret)
 {
     struct id key = judge_key(event);
     struct judge_record by_key;
-    int rc = state->number ? find_by_key(self, state->number, &key, &by_key) : 0;
+    struct state before = *state;
+    int rc = 1;
 
+    ret->answer = WIRE_ANSWER_STORED;
+    if (!judge_refuses(event, state->kind))
+        rc = store_event(self, state, event, &key);
+    if (rc != 1)
+        return rc;
+    *state = before;
+    rc = state->number ? find_by_key(self, state->number, &key, &by_key) : 0;
     if (rc < 0)
         return rc;
-    if (rc == 1) {
+    if (rc == 1)
         *ret = judge_repeated(event, &by_key);
-        return store_void(self, state, event);
-    }
-    if (judge_refuses(event, state->kind)) {
+    else
         ret->answer = WIRE_ANSWER_REFUSED;
-        return store_void(self, state, event);
-    }
-    ret->answer = WIRE_ANSWER_STORED;
-    return store_event(self, state, event, &key);
+    return store_void(self, state, event);
 }
 
 static int append_standing(struct store_sqlite *self, const struct state *state,

@@ -59,7 +59,7 @@
     X(HEAD, "SELECT seq, messages, last_message, at_ms FROM events WHERE cid = ? ORDER BY seq DESC LIMIT 1") \
     \
     X(EVENT_PUT, "INSERT INTO events(cid, seq, kind, actor, client_id, key, fingerprint, at_ms, messages, " \
-      "last_message, jobs, body) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)") \
+      "last_message, jobs, body) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT(cid, key) DO NOTHING") \
     X(EVENT_AT, "SELECT seq, kind, key, fingerprint FROM events WHERE cid = ? AND seq = ?") \
     X(EVENT_BY_KEY, "SELECT seq, kind, key, fingerprint FROM events WHERE cid = ? AND key = ?") \
     X(EVENTS_UP, "SELECT " SQLITE_EVENT_COLUMNS " FROM events WHERE cid = " SQLITE_CID " AND seq BETWEEN ? AND ? " \

@@ -271,6 +271,48 @@ static void a_reader_sees_what_is_committed_and_one_instant_within_a_view(void *
     reader->ops->close(&reader);
 }
 
+static int64_t ask_number(const char *path, const char *sql)
+{
+    sqlite3 *db = NULL;
+    sqlite3_stmt *stmt = NULL;
+    int64_t number;
+
+    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
+    assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &stmt, NULL), SQLITE_OK);
+    assert_int_equal(sqlite3_step(stmt), SQLITE_ROW);
+    number = sqlite3_column_int64(stmt, 0);
+    sqlite3_finalize(stmt);
+    sqlite3_close(db);
+    return number;
+}
+
+/* Many times what the store gathers before it writes to the log. */
+static void a_large_commit_is_whole_for_readers_that_know_nothing_of_us(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    struct wire_event events[STORE_APPEND_MAX];
+    struct wire_verdict verdicts[STORE_APPEND_MAX];
+    char text[3000], client_id[20];
+
+    memset(text, 'x', sizeof text);
+    text[sizeof text - 1] = '\0';
+    fixture_conversation(self, 1, 1);
+    for (unsigned batch = 0, seq = 2; batch < 4; batch++) {
+        size_t count = 100;
+
+        self->used = 0;
+        for (size_t i = 0; i < count; i++, seq++) {
+            snprintf(client_id, sizeof client_id, "%u", seq);
+            events[i] = fixture_message(self, 1, seq, 1, client_id, text);
+        }
+        assert_int_equal(self->store->ops->append(self->store, events, count, verdicts), 0);
+        assert_int_equal(ask_number(self->place.path, "SELECT count(*) FROM events"), seq - 1);
+    }
+    assert_int_equal(ask_number(self->place.path, "SELECT count(*) FROM pragma_integrity_check "
+                                                  "WHERE integrity_check = 'ok'"),
+                     1);
+}
+
 static void a_reader_waits_for_the_writer_to_make_the_file(void **state)
 {
     struct fixture *self = fixture_of(state);
@@ -298,6 +340,7 @@ int main(void)
         ON_SQLITE(a_full_disk_loses_nothing_that_was_acknowledged),
         ON_SQLITE(what_was_acknowledged_outlives_a_kill),
         ON_SQLITE(a_reader_sees_what_is_committed_and_one_instant_within_a_view),
+        ON_SQLITE(a_large_commit_is_whole_for_readers_that_know_nothing_of_us),
         ON_SQLITE(a_reader_waits_for_the_writer_to_make_the_file),
     };
 
