@@ -1,11 +1,13 @@
 // What can be broken, one row each: how long it lasts (seconds, least and most; none: it is over at once), on which
 // stores, and how. inject(context, fault) breaks it and gives what heals it again; fault.pick, in [0, 1), chooses.
 // context: {pipeline, world, counts, vfs, proxy, server, clock}; a row whose `needs` is not in the context is left out.
-import { writeFile } from 'node:fs/promises';
+import { open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { daemons, signal } from './processes.mjs';
 
+const CLOCKS = 5; // roles
+export const CLOCK_BYTES = 8 * CLOCKS;
 const STARTING_MS = 6000; // parley up waits so long at most before it starts something again
 
 const roleOf = (name) => name.split('.')[0];
@@ -89,6 +91,24 @@ const vfs = (lines, lasts) => ({
     },
 });
 
+/** The wall clock of one role's daemons, or of all, an hour forwards or back; the file is tests/fault/clock's. */
+const clockJump = {
+    needs: 'clock', lasts: [1, 10],
+    inject: async ({ clock }, { pick }) => {
+        const hour = pick * 2 % 1 < 0.5 ? 3600000n : -3600000n;
+        const only = Math.floor(pick * (CLOCKS + 2));
+        const set = async (ms) => {
+            const file = await open(clock, 'r+');
+            const offset = Buffer.alloc(8);
+            offset.writeBigInt64LE(ms);
+            for (let role = 0; role < CLOCKS; role++) if (only >= CLOCKS || only === role) await file.write(offset, 0, 8, 8 * role);
+            await file.close();
+        };
+        await set(hour);
+        return () => set(0n);
+    },
+};
+
 const proxy = (act, lasts) => ({
     needs: 'proxy', lasts,
     inject: async (context, fault) => {
@@ -117,6 +137,7 @@ export const faults = {
     'disk errors on sync': vfs('io-sync 0.05', [1, 10]),
     'disk slow': vfs('slow-sync-ms 50', [1, 10]),
     'database busy': vfs('busy 0.05', [1, 10]),
+    'clock jump': clockJump,
     'mongodb cut': proxy((it) => it.cut(), [0.5, 5]),
     'mongodb slow': proxy((it, { pick }) => it.slow(20 + 200 * pick), [1, 10]),
     'mongodb steps down': proxy((it) => it.stepDown()),

@@ -290,16 +290,16 @@ function checkBodies(page, bySeq, findings) {
     }
 }
 
-function checkReader(id, reader, intervals, last, findings) {
-    for (let seq = 1; seq <= last; seq++) {
+function checkReader(id, reader, intervals, bySeq, findings) {
+    for (let seq = 1; seq < bySeq.length; seq++) {
         const may = within(intervals, seq);
-        if (may && !reader.has(id, seq)) findings.add('holes', `${reader.name} never got ${seq}`);
+        if (may && bySeq[seq] && !reader.has(id, seq)) findings.add('holes', `${reader.name} never got ${seq}`);
         if (!may && reader.has(id, seq)) findings.add('leaked', `${reader.name} got ${seq} and was no member`);
     }
     for (const jump of reader.jumps) {
         if (jump.conversationId !== id) continue;
         for (let seq = jump.from + 1; seq < jump.to; seq++)
-            if (within(intervals, seq)) {
+            if (bySeq[seq] && within(intervals, seq)) {
                 findings.add('holes', `${reader.name} was sent ${jump.to} after ${jump.from}`);
                 break;
             }
@@ -317,7 +317,7 @@ export function compare({ id, log, attempts, readers, book }) {
     const bySeq = checkLog(log, members, findings);
     checkAttempts(attempts, log, bySeq, members, findings);
     checkBodies(book.of(id), bySeq, findings);
-    for (const reader of readers) checkReader(id, reader, members.get(reader.user), log.at(-1)?.seq ?? 0, findings);
+    for (const reader of readers) checkReader(id, reader, members.get(reader.user), bySeq, findings);
     return findings.list;
 }
 

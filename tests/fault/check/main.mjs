@@ -1,4 +1,5 @@
 // The checker: see tests/fault/run --help. Runs rounds of a fresh database each; what is found ends with exit 1.
+import { existsSync } from 'node:fs';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
@@ -6,7 +7,8 @@ import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { bin, patience, Pipeline, until } from '../../lib/pipeline.mjs';
 import { mongodb } from '../../lib/stores.mjs';
-import { carryOut, chosen, faults } from './faults.mjs';
+import { MongoProxy } from '../mongo_proxy.mjs';
+import { carryOut, chosen, CLOCK_BYTES, faults } from './faults.mjs';
 import { daemons, signal } from './processes.mjs';
 import { add, lastLine, progress, table, takeovers } from './report.mjs';
 import { plan } from './schedule.mjs';
@@ -17,12 +19,36 @@ const ROUND_S = 300;
 const FOUND_SHOWN = 40;
 const EVENTS_OF_A_MONGODB_ROUND = 4000; // the stand-in's queries scan
 
-/** The store, what may be done to it, and what undoes it all. */
-async function setUp({ store: kind }) {
-    if (kind !== 'mongodb') return { store: { kind: 'sqlite' }, context: {}, end: async () => {} };
+/** A MongoDB server behind a proxy that makes a replica set of it; a real one is left as it is. */
+async function setUpMongo() {
     const server = await mongodb();
     if (server.skip) return { skip: server.skip };
-    return { store: server, context: { server }, end: () => server.stop() };
+    if (process.env.PARLEY_TEST_MONGODB_URI) return { store: server, context: { realSet: server.uri }, end: () => server.stop() };
+    const proxy = await MongoProxy.start(server.uri);
+    return { store: { ...server, uri: proxy.uri }, context: { server, proxy }, end: () => proxy.stop().then(() => server.stop()) };
+}
+
+/** What is preloaded into the daemons, where the build has it: the disk that fails, the clock that jumps. */
+async function setUpPreloads(kind) {
+    const dir = await mkdtemp(path.join(tmpdir(), 'parley-preload-'));
+    const has = (name) => existsSync(path.join(bin, name)) && path.join(bin, name);
+    const disk = kind === 'sqlite' && has('libparley-vfs.so');
+    const clock = has('libparley-clock.so') && path.join(dir, 'clock');
+    if (clock) await writeFile(clock, Buffer.alloc(CLOCK_BYTES));
+    Object.assign(process.env, {
+        LD_PRELOAD: [disk, clock && has('libparley-clock.so')].filter(Boolean).join(':'),
+        ...(disk ? { PARLEY_VFS_DIR: dir, PARLEY_VFS_POWER: '1' } : {}),
+        ...(clock ? { PARLEY_CLOCK: clock } : {}),
+    });
+    return { context: { ...(disk ? { vfs: dir } : {}), ...(clock ? { clock } : {}) }, end: () => rm(dir, { recursive: true }) };
+}
+
+/** The store, what may be done to it, and what undoes it all. */
+async function setUp({ store: kind }) {
+    const base = kind === 'mongodb' ? await setUpMongo() : { store: { kind: 'sqlite' }, context: {}, end: async () => {} };
+    if (base.skip) return base;
+    const preloads = await setUpPreloads(kind);
+    return { store: base.store, context: { ...base.context, ...preloads.context }, end: () => preloads.end().then(base.end) };
 }
 
 /** Everything is killed once more, so that the log is read as a start finds it. */
@@ -122,7 +148,7 @@ async function main() {
     const options = readOptions();
     const started = Date.now();
     const say = (text) => process.stderr.write(`${text}\n`);
-    if (options.plan) return console.log(plan({ names: chosen(options.faults, { vfs: true, proxy: true, server: true }), table: faults, ...options }).map((one) => `${one.at} ${one.name} ${one.ms}`).join('\n'));
+    if (options.plan) return console.log(plan({ names: chosen(options.faults, options.store === 'mongodb' ? { proxy: true, server: true, clock: true } : { vfs: true, clock: true }), table: faults, ...options }).map((one) => `${one.at} ${one.name} ${one.ms}`).join('\n'));
     say(`seed ${options.seed}, ${options.seconds} s on ${options.store}, faults: ${options.faults}, programs: ${bin}`);
     const result = await check(options, say);
     if (result.skip) return console.log(`skipped: ${result.skip}`);
