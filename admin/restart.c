@@ -6,11 +6,12 @@
 void restart_started(struct restart *self, uint64_t now_ms)
 {
     self->started_ms = now_ms;
+    self->is_ready = false;
 }
 
 void restart_ready(struct restart *self)
 {
-    self->was_ready = true;
+    self->is_ready = self->was_ready = true;
 }
 
 static uint64_t delay_after(unsigned quick_deaths)
@@ -28,7 +29,7 @@ int restart_died(struct restart *self, bool failed, uint64_t now_ms, uint64_t *r
 {
     if (failed && !self->was_ready && ++self->failed_starts >= RESTART_FAILURES)
         return -ECANCELED;
-    if (now_ms - self->started_ms >= RESTART_QUICK_MS)
+    if (now_ms - self->started_ms >= (self->is_ready ? RESTART_READY_MS : RESTART_QUICK_MS))
         self->quick_deaths = 0;
     *ret_delay_ms = delay_after(self->quick_deaths++);
     return 0;

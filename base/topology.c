@@ -166,12 +166,19 @@ int topology_load(struct topology *ret, struct conf *conf, char **ret_why)
     return 0;
 }
 
-uint64_t topology_partitions_of(const struct topology *self, const char *name)
+int topology_find(const struct topology *self, const char *name)
 {
     for (size_t i = 0; i < self->worker_count; i++)
         if (strcmp(self->workers[i].name, name) == 0)
-            return self->workers[i].partitions;
-    return 0;
+            return (int)i;
+    return -1;
+}
+
+uint64_t topology_partitions_of(const struct topology *self, const char *name)
+{
+    int i = topology_find(self, name);
+
+    return i < 0 ? 0 : self->workers[i].partitions;
 }
 
 char *topology_endpoint(struct conf *conf, const char *name, enum topology_channel channel)

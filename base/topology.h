@@ -36,7 +36,9 @@ int topology_load(struct topology *ret, struct conf *conf, char **ret_why) MUST_
 /* A mask from "0-31" or "1,3,8-15". -EINVAL when it is not one. */
 int topology_parse_mask(const char *text, uint64_t *ret) MUST_CHECK;
 
-/* The mask of the worker called name; 0 when there is none. */
+/* The index of the worker called name; -1 when there is none. */
+int topology_find(const struct topology *self, const char *name);
+/* Its mask; 0 when there is none. */
 uint64_t topology_partitions_of(const struct topology *self, const char *name);
 
 /* "ipc://DIR/NAME-CHANNEL" under bus/dir, or "tcp://HOST:PORT#NAME" for a daemon that bus/hosts

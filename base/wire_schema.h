@@ -118,6 +118,12 @@
 #define WIRE_BATCH(X) X(list, events)
 #define WIRE_BATCH_ANSWER(X) X(u8, status) X(list, verdicts)
 
+/* ---- persist → persist by DEALER ---- */
+/* A standby asks a worker's endpoint whether anybody serves there; answered by the daemon's own
+ * loop, whatever its store does. epoch: of its claim, 0 none yet. */
+#define WIRE_SLOT(X) X(bytes, asker)
+#define WIRE_SLOT_IS(X) X(bytes, holder) X(u32, epoch)
+
 /* ---- queries: edge, notify, scan, admin → persist; each reply has the query's trace ---- */
 #define WIRE_HOLDERS(X) X(u8, role)
 #define WIRE_HOLDERS_REPLY(X) X(u8, status) X(bytes, detail) X(list, holdings)
@@ -219,7 +225,8 @@
     M(claim, CLAIM, 20) M(                   claimed, CLAIMED, 21) M(announce, ANNOUNCE, 22)       \
     M(announced, ANNOUNCED, 23) M(load, LOAD, 24) M(loaded, LOADED, 25) M(batch, BATCH, 26)        \
     M(                                          batch_answer, BATCH_ANSWER, 27)                    \
-    M(append, APPEND, 28) M(holders, HOLDERS, 40) M(holders_reply, HOLDERS_REPLY, 41)              \
+    M(append, APPEND, 28) M(slot, SLOT, 29) M(slot_is, SLOT_IS, 30)                                \
+    M(holders, HOLDERS, 40) M(holders_reply, HOLDERS_REPLY, 41)              \
     M(user_add, USER_ADD, 42) M(user_add_reply, USER_ADD_REPLY, 43) M(user_get, USER_GET, 44)      \
     M(user_reply, USER_REPLY, 45) M(user_find, USER_FIND, 46) M(users_reply, USERS_REPLY, 47)      \
     M(user_update, USER_UPDATE, 48)                                                                \

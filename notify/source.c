@@ -9,6 +9,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/silence.h"
 
 #define FRAME_MAX 4096
 #define ANSWER_MS 3000 /* a claim without an answer is given up */
@@ -17,15 +18,16 @@
 
 struct worker {
     struct source *source;
+    char *endpoint;
     zsock_t *sock;
+    struct silence silence;
     uint64_t claim; /* trace of the claim under way; 0: none */
     uint64_t claimed_ms;
     uint32_t limit; /* of the claim */
     uint64_t due_ms;
     bool woken; /* while a claim was under way */
     bool unavailable;
-    bool answered;     /* ever */
-    uint64_t asked_ms; /* of the first claim since the last answer; 0: none */
+    bool answered; /* ever */
 };
 
 struct source {
@@ -86,17 +88,34 @@ static void claim(struct source *self, struct worker *worker, uint32_t limit, ui
         return;
     worker->claim = trace;
     worker->claimed_ms = now_ms;
-    if (!worker->asked_ms)
-        worker->asked_ms = now_ms;
+    silence_asked(&worker->silence, now_ms);
     worker->limit = limit;
     (*self->claims)++;
+}
+
+static int open_sock(struct worker *worker);
+
+/* What is unanswered is asked again when its time is over: claims soon, settlements by who settles.
+ */
+static void reopen_silent(struct source *self, uint64_t now_ms)
+{
+    for (size_t i = 0; i < self->count; i++) {
+        struct worker *worker = &self->workers[i];
+
+        if (!silence_is_over(&worker->silence, now_ms) || open_sock(worker) < 0)
+            continue;
+        worker->claim = 0;
+        worker->due_ms = now_ms;
+    }
 }
 
 void source_claim(struct source *self)
 {
     uint64_t now_ms = clock_monotonic_ms();
-    size_t room = self->calls.room(self->calls.arg), taken = reserved(self);
+    size_t room = self->calls.room(self->calls.arg), taken;
 
+    reopen_silent(self, now_ms);
+    taken = reserved(self);
     for (size_t i = 0; i < self->count; i++) {
         struct worker *worker =
             &self->workers[self->turn + i < self->count ? self->turn + i
@@ -146,7 +165,6 @@ static void on_jobs(struct worker *worker, const struct bus_frame *frame)
         return; /* given up: its leases end by themselves */
     worker->claim = 0;
     worker->answered = true;
-    worker->asked_ms = 0;
     worker->unavailable = reply.status != WIRE_OK;
     set_due(worker, reply.jobs.count, clock_monotonic_ms());
     while (wire_list_next(&reply.jobs, &item)) {
@@ -194,6 +212,7 @@ static int on_frame(zloop_t *loop, zsock_t *sock, void *arg)
             (*worker->source->malformed)++;
             continue;
         }
+        silence_answered(&worker->silence);
         if (frame.head.type == WIRE_TYPE_JOBS_REPLY)
             on_jobs(worker, &frame);
         else if (frame.head.type == WIRE_TYPE_STATUS_REPLY)
@@ -205,27 +224,40 @@ static int on_frame(zloop_t *loop, zsock_t *sock, void *arg)
 
 /* ---- life ---- */
 
+/* Instead of the one before, if there was one. */
+static int open_sock(struct worker *worker)
+{
+    struct service *service = worker->source->service;
+    char identity[BUS_PEER_MAX + 1];
+    struct bus_options options = {.type = ZMQ_DEALER,
+                                  .endpoint = worker->endpoint,
+                                  .high_water =
+                                      (int)conf_number(service_conf(service), "bus/high_water"),
+                                  .identity = identity};
+    zsock_t *sock = NULL;
+    int rc;
+
+    snprintf(identity, sizeof identity, "%.30s#%016" PRIx64, service_name(service),
+             service_boot(service));
+    rc = bus_open(&sock, &options);
+    if (rc < 0)
+        return rc;
+    if (worker->sock)
+        zloop_reader_end(service_loop(service), worker->sock);
+    zsock_destroy(&worker->sock);
+    worker->sock = sock;
+    zloop_reader(service_loop(service), sock, on_frame, worker);
+    zloop_reader_set_tolerant(service_loop(service), sock);
+    return 0;
+}
+
 static int add_worker(struct source *self, const char *name)
 {
     struct worker *worker = &self->workers[self->count++];
-    struct conf *conf = service_conf(self->service);
-    AUTO(base_free_text) char *endpoint = topology_endpoint(conf, name, TOPOLOGY_REQUESTS);
-    char identity[BUS_PEER_MAX + 1];
-    struct bus_options options = {.type = ZMQ_DEALER,
-                                  .endpoint = endpoint,
-                                  .high_water = (int)conf_number(conf, "bus/high_water"),
-                                  .identity = identity};
-    int rc;
 
-    snprintf(identity, sizeof identity, "%.30s#%016" PRIx64, service_name(self->service),
-             service_boot(self->service));
     worker->source = self;
-    rc = bus_open(&worker->sock, &options);
-    if (rc < 0)
-        return rc;
-    zloop_reader(service_loop(self->service), worker->sock, on_frame, worker);
-    zloop_reader_set_tolerant(service_loop(self->service), worker->sock);
-    return 0;
+    worker->endpoint = topology_endpoint(service_conf(self->service), name, TOPOLOGY_REQUESTS);
+    return open_sock(worker);
 }
 
 int source_new(struct source **ret, struct service *service, const struct source_options *options,
@@ -258,8 +290,10 @@ void source_free(struct source **self)
 {
     if (!*self)
         return;
-    for (size_t i = 0; i < (*self)->count; i++)
+    for (size_t i = 0; i < (*self)->count; i++) {
         zsock_destroy(&(*self)->workers[i].sock);
+        free((*self)->workers[i].endpoint);
+    }
     buf_done(&(*self)->frame);
     free(*self);
     *self = NULL;
@@ -276,7 +310,7 @@ const char *source_trouble(const struct source *self)
             return "waiting for persist";
         if (worker->unavailable)
             return "persist cannot reach its store";
-        if (worker->asked_ms && now_ms - worker->asked_ms > SILENT_MS)
+        if (worker->silence.asked_ms && now_ms - worker->silence.asked_ms > SILENT_MS)
             return "persist does not answer";
     }
     return NULL;

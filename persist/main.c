@@ -28,11 +28,14 @@ static bool makes_sense(struct service *service, const struct store_place *place
 
     if (!store_find(place->kind))
         log_error("store/kind must be sqlite or mongodb", "kind=%s", log_quote(place->kind));
-    else if (!topology_partitions_of(topology, service_name(service)))
-        log_error("bus/workers gives this daemon no partitions", "name=%s", service_name(service));
     else if (strcmp(place->kind, "sqlite") == 0 && topology->worker_count > 1)
         log_error("SQLite has one persist worker; bus/workers names more", "workers=%zu",
                   topology->worker_count);
+    else if (strcmp(place->kind, "sqlite") == 0 &&
+             topology_find(topology, service_name(service)) < 0)
+        log_error(
+            "SQLite has one persist worker and no standby: bus/workers does not name this one",
+            "name=%s", service_name(service));
     else
         return true;
     return false;

@@ -7,7 +7,7 @@
 
 struct persist;
 
-/* place and service are borrowed. -EINVAL, having logged why, when the daemon has no partitions. */
+/* place and service are borrowed. -errno, having logged why. */
 int persist_new(struct persist **ret, struct service *service, const struct store_place *place)
     MUST_CHECK;
 void persist_free(struct persist **self);

@@ -21,7 +21,10 @@ struct task_report {
     uint64_t expired;                        /* requests dropped because their time was over */
     uint64_t writes, unsafe_writes, settled; /* of the store, since it was opened */
     bool open;
-    char why[320]; /* when it is not open */
+    int slot;            /* MongoDB: that it serves, or SLOT_NONE */
+    uint32_t slot_epoch; /* of its claim, or of another one's */
+    bool slot_is_taken;  /* by another one: the thread does nothing more */
+    char why[320];       /* when it is not open */
 };
 
 /* Moves the frame down the pipe. -EAGAIN: it is full, and the frame stays the caller's. */

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,6 +20,8 @@ struct worker {
     zsock_t *pipe;
     struct store *store; /* NULL: not open */
     struct fence fence;
+    struct slot slot;
+    bool is_idle; /* the slot is another one's */
     struct leases *leases;
     struct commit *commit; /* the writer's */
     uint64_t reopen_ms;
@@ -41,6 +44,9 @@ static void report_state(struct worker *self, struct task_report *report)
         report->settled = self->store->settled;
         self->told_writes = self->store->writes;
     }
+    report->slot = self->slot.index;
+    report->slot_epoch = self->slot.epoch;
+    report->slot_is_taken = self->is_idle;
     snprintf(report->why, sizeof report->why, "%s", self->why);
     task_send_report(self->pipe, report);
 }
@@ -68,13 +74,42 @@ static void reopen_later(struct worker *self)
     self->reopen_ms = clock_monotonic_ms() + self->reopen_wait_ms;
 }
 
+/* Whatever we would still do is the new one's to do. Nothing is closed in order: the endpoint's
+ * path is the new one's, too. */
+static void superseded(const struct worker *self)
+{
+    log_error("another process serves our partitions now", "worker=%s epoch=%u",
+              self->slot.topology->workers[self->slot.index].name, self->slot.epoch);
+    _exit(EXIT_FAILURE);
+}
+
+/* Before the first request and after every reopening. */
+static int take_slot(struct worker *self)
+{
+    int rc;
+
+    if (!self->commit || !self->slot.topology)
+        return 0;
+    self->slot.checked_ms = 0;
+    rc = self->slot.index == SLOT_NONE ? slot_claim(&self->slot, self->store)
+                                       : slot_check(&self->slot, self->store);
+    if (rc == -ESTALE)
+        superseded(self);
+    self->is_idle = rc == -EPERM;
+    if (rc == 0)
+        self->fence.partitions = self->slot.topology->workers[self->slot.index].partitions;
+    return rc;
+}
+
 static void open_store(struct worker *self)
 {
     AUTO(base_free_text) char *why = NULL;
     struct task_report report = {0};
     int rc = self->start->ops->open(&self->store, &self->start->place, &why);
 
-    if (rc == 0 && self->start->place.writer)
+    if (rc == 0)
+        rc = take_slot(self);
+    if (rc == 0 && self->commit)
         rc = fence_open(&self->fence, self->store);
     if (rc < 0) {
         snprintf(self->why, sizeof self->why, "%s",
@@ -107,6 +142,20 @@ static void store_failed(struct worker *self, int rc, const char *doing)
     if (rc != -EAGAIN)
         reopen_later(self);
     report_state(self, &report);
+}
+
+/* Who was stopped for a while may have been replaced: looked up from time to time, and before
+ * anything is written after that. */
+static void keep_slot(struct worker *self)
+{
+    int rc = 0;
+
+    if (self->store && self->commit && self->slot.topology)
+        rc = slot_check(&self->slot, self->store);
+    if (rc == -ESTALE)
+        superseded(self);
+    if (rc < 0)
+        store_failed(self, rc, "claims");
 }
 
 /* ---- answers ---- */
@@ -159,6 +208,7 @@ static void write_commit(struct worker *self)
 
     if (self->commit->task_count == 0)
         return;
+    keep_slot(self);
     rc = self->store ? commit_write(self->commit, self->store, &report) : -EAGAIN;
     for (size_t i = 0; i < self->commit->task_count; i++) {
         const struct task *task = &self->commit->tasks[i].task;
@@ -248,6 +298,7 @@ static void take(struct worker *self, struct task *task)
     }
     if (self->commit)
         write_commit(self); /* what came before it is to be seen by it */
+    keep_slot(self);
     if (request && task->head.deadline_ms && task->head.deadline_ms < clock_wall_ms()) {
         self->expired++;
         refuse(self, task, request, WIRE_UNAVAILABLE);
@@ -264,13 +315,17 @@ static void wait_for_work(struct worker *self)
 {
     zmq_pollitem_t item = {.socket = zsock_resolve(self->pipe), .events = ZMQ_POLLIN};
     uint64_t now_ms = clock_monotonic_ms();
-    long wait_ms = self->commit ? (long)self->fence.lease_ms / 4 : -1;
+    long wait_ms =
+        self->fence.lease_ms / 4 < SLOT_CHECK_MS ? (long)self->fence.lease_ms / 4 : SLOT_CHECK_MS;
 
-    if (!self->store)
+    if (self->is_idle || !self->commit)
+        wait_ms = -1;
+    if (!self->store && !self->is_idle)
         wait_ms = self->reopen_ms <= now_ms ? 0 : (long)(self->reopen_ms - now_ms);
     zmq_poll(&item, 1, wait_ms);
     fence_turn(&self->fence);
-    if (!self->store && self->reopen_ms <= clock_monotonic_ms())
+    keep_slot(self);
+    if (!self->store && !self->is_idle && self->reopen_ms <= clock_monotonic_ms())
         open_store(self);
 }
 
@@ -289,7 +344,8 @@ static int work(struct worker *self)
 
 void worker_run(zsock_t *pipe, void *arg)
 {
-    struct worker self = {.start = arg, .pipe = pipe};
+    const struct worker_start *start = arg;
+    struct worker self = {.start = start, .pipe = pipe, .slot = start->slot};
 
     buf_init(&self.body, REQUEST_REPLY_MAX);
     buf_init(&self.list, REQUEST_REPLY_MAX);

@@ -5,14 +5,15 @@
 
 #include <czmq.h>
 
-#include "persist/store.h"
+#include "persist/slot.h"
 
 struct worker_start {
     const struct store_ops *ops;
     struct store_place place;
     struct wire_head head; /* sender and boot of the daemon */
-    uint64_t partitions;
-    uint64_t lease_ms; /* of routers */
+    uint64_t partitions;   /* unless they are those of a slot that is to be claimed first */
+    uint64_t lease_ms;     /* of routers */
+    struct slot slot;
 };
 
 /* A zactor's function; arg is a struct worker_start that outlives it. Its pipe speaks

@@ -3,8 +3,10 @@
  * repeated may make a higher epoch, so only the answer to the last one counts. */
 #include "router/partition.h"
 
+#include <errno.h>
 #include <stdlib.h>
-#include <string.h>
+
+#include "base/log.h"
 
 #define ANSWER_MS 1000 /* how long an answer to a claim is waited for at first */
 #define ANSWER_MOST_MS 16000
@@ -35,6 +37,27 @@ struct partitions {
     uint64_t traces;
     struct buf list, frame;
 };
+
+/* "0-31", "1,3,8-15", or nothing. */
+static int read_mask(struct conf *conf, const char *key, uint64_t *ret)
+{
+    const char *text = conf_text(conf, key);
+
+    *ret = 0;
+    if (text[0] == '\0' || topology_parse_mask(text, ret) == 0)
+        return 0;
+    log_error("partitions are written like \"0-31\" or \"1,3,8-15\"", "key=%s value=%s", key,
+              log_quote(text));
+    return -EINVAL;
+}
+
+int partitions_configure(struct partition_spec *spec, struct conf *conf)
+{
+    spec->lease_ms = (uint64_t)conf_number(conf, "bus/lease_ms");
+    if (read_mask(conf, "router/partitions", &spec->wanted) < 0)
+        return -EINVAL;
+    return read_mask(conf, "router/standby", &spec->standby);
+}
 
 int partitions_new(struct partitions **ret, const struct partition_spec *spec,
                    const struct wire_head *head, const struct partition_out *out)
@@ -158,6 +181,15 @@ void partitions_probe(struct partitions *self, size_t worker)
     /* Its answer is nothing that is waited for, so it does not matter whether this one left. */
     if (self->holders[worker].reach & self->held && send_announcement(self, worker) < 0)
         return;
+}
+
+void partitions_ask_again(struct partitions *self, size_t worker, uint64_t now_ms)
+{
+    struct holder *holder = &self->holders[worker];
+
+    holder->announce_due_ms = now_ms;
+    if (holder->is_waiting)
+        holder->claim_due_ms = now_ms;
 }
 
 /* ---- answers ---- */

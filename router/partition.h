@@ -31,6 +31,8 @@ struct partition_spec {
     uint64_t lease_ms;
 };
 
+/* Masks and lease from the configuration. -EINVAL: has logged what is wrong with it. */
+int partitions_configure(struct partition_spec *spec, struct conf *conf) MUST_CHECK;
 /* head: what frames start with. out is copied. */
 int partitions_new(struct partitions **ret, const struct partition_spec *spec,
                    const struct wire_head *head, const struct partition_out *out) MUST_CHECK;
@@ -46,6 +48,9 @@ void partitions_announced(struct partitions *self, size_t worker, uint64_t trace
                           const struct wire_announced *announced, uint64_t now_ms);
 /* Announces at once, to hear whether the worker is still the same process. */
 void partitions_probe(struct partitions *self, size_t worker);
+
+/* What was asked of this worker before may be lost: asks again what has no answer. */
+void partitions_ask_again(struct partitions *self, size_t worker, uint64_t now_ms);
 
 /* The store has refused this partition's epoch. */
 void partitions_fence(struct partitions *self, uint64_t mask);

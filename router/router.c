@@ -259,12 +259,37 @@ static int on_streams_sock(zloop_t *loop, zsock_t *sock, void *arg)
 
 /* ---- timers ---- */
 
+static void watch_worker(struct router *self, struct worker *worker)
+{
+    zloop_reader(service_loop(self->service), worker_sock(worker), on_worker_sock, self);
+    zloop_reader_set_tolerant(service_loop(self->service), worker_sock(worker));
+}
+
+static void reopen_silent(struct router *self)
+{
+    for (size_t i = 0; i < self->worker_count; i++) {
+        struct worker *worker = self->workers[i];
+        int rc;
+
+        if (!worker_is_silent(worker))
+            continue;
+        zloop_reader_end(service_loop(self->service), worker_sock(worker));
+        rc = worker_reopen(worker);
+        if (rc < 0)
+            log_error("cannot reach persist", "worker=%s reason=%s", worker_name(worker),
+                      log_quote(strerror(-rc)));
+        watch_worker(self, worker);
+        partitions_ask_again(self->partitions, i, clock_monotonic_ms());
+    }
+}
+
 static int on_tick(zloop_t *loop, int timer, void *arg)
 {
     struct router *self = arg;
 
     (void)loop;
     (void)timer;
+    reopen_silent(self);
     partitions_tick(self->partitions, clock_monotonic_ms());
     for (size_t i = 0; i < self->worker_count; i++)
         if (worker_tick(self->workers[i]))
@@ -327,31 +352,14 @@ static int open_workers(struct router *self, const struct wire_head *head)
     return 0;
 }
 
-/* "0-31", "1,3,8-15", or nothing. */
-static int read_mask(struct conf *conf, const char *key, uint64_t *ret)
-{
-    const char *text = conf_text(conf, key);
-
-    *ret = 0;
-    if (text[0] == '\0' || topology_parse_mask(text, ret) == 0)
-        return 0;
-    log_error("partitions are written like \"0-31\" or \"1,3,8-15\"", "key=%s value=%s", key,
-              log_quote(text));
-    return -EINVAL;
-}
-
 static int make_partitions(struct router *self, const struct wire_head *head)
 {
-    struct conf *conf = service_conf(self->service);
     struct partition_out out = {self, send_to_worker, on_held, on_lost};
     struct partition_spec spec = {.topology = service_topology(self->service),
-                                  .name = service_name(self->service),
-                                  .lease_ms = (uint64_t)conf_number(conf, "bus/lease_ms")};
+                                  .name = service_name(self->service)};
+    int rc = partitions_configure(&spec, service_conf(self->service));
 
-    if (read_mask(conf, "router/partitions", &spec.wanted) < 0 ||
-        read_mask(conf, "router/standby", &spec.standby) < 0)
-        return -EINVAL;
-    return partitions_new(&self->partitions, &spec, head, &out);
+    return rc < 0 ? rc : partitions_new(&self->partitions, &spec, head, &out);
 }
 
 static int make_conversations(struct router *self)
@@ -424,10 +432,8 @@ static void watch(struct router *self)
     zloop_reader(loop, self->sockets.intake, on_intake_sock, self);
     zloop_reader_set_tolerant(loop, self->sockets.streams);
     zloop_reader_set_tolerant(loop, self->sockets.intake);
-    for (size_t i = 0; i < self->worker_count; i++) {
-        zloop_reader(loop, worker_sock(self->workers[i]), on_worker_sock, self);
-        zloop_reader_set_tolerant(loop, worker_sock(self->workers[i]));
-    }
+    for (size_t i = 0; i < self->worker_count; i++)
+        watch_worker(self, self->workers[i]);
     zloop_timer(loop, TICK_MS, 0, on_tick, self);
     zloop_timer(loop, BEAT_MS, 0, on_beat, self);
 }

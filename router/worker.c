@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/silence.h"
 
 #define PROBE_AFTER_MS 300 /* without an answer */
 #define PROBE_EVERY_MS 300
@@ -14,13 +15,16 @@
 
 struct worker {
     const char *name;
+    char *endpoint, *identity;
+    int high_water;
     zsock_t *sock;
+    struct silence silence;
     struct worker_out out;
     struct batch_lane *batches;
     struct load_lane *loads;
     uint64_t boot; /* of the process that answered last; 0: none did yet */
     uint64_t probed_ms;
-    uint64_t *malformed, *restarts, *timeouts;
+    uint64_t *malformed, *restarts, *timeouts, *reopened;
 };
 
 static int send_frame(void *arg, const struct buf *frame)
@@ -58,22 +62,32 @@ static int make_lanes(struct worker *self, const struct wire_head *head, struct 
     return rc < 0 ? rc : load_lane_new(&self->loads, head, &load_out, stats);
 }
 
+static int open_sock(const struct worker *self, zsock_t **ret)
+{
+    struct bus_options options = {.type = ZMQ_DEALER,
+                                  .endpoint = self->endpoint,
+                                  .high_water = self->high_water,
+                                  .identity = self->identity};
+
+    return bus_open(ret, &options);
+}
+
 int worker_new(struct worker **ret, const struct worker_spec *spec, const struct wire_head *head,
                const struct worker_out *out, struct stat_set *stats)
 {
     AUTO(worker_free) struct worker *self = NEW(struct worker);
-    struct bus_options options = {.type = ZMQ_DEALER,
-                                  .endpoint = spec->endpoint,
-                                  .high_water = spec->high_water,
-                                  .identity = spec->identity};
     int rc;
 
     self->name = spec->name;
+    self->endpoint = base_strdup(spec->endpoint);
+    self->identity = base_strdup(spec->identity);
+    self->high_water = spec->high_water;
     self->out = *out;
     self->malformed = stat_counter(stats, "malformed");
     self->restarts = stat_counter(stats, "persist_restarts");
     self->timeouts = stat_counter(stats, "persist_timeouts");
-    rc = bus_open(&self->sock, &options);
+    self->reopened = stat_counter(stats, "persist_reopened");
+    rc = open_sock(self, &self->sock);
     if (rc == 0)
         rc = make_lanes(self, head, stats);
     if (rc < 0)
@@ -89,6 +103,8 @@ void worker_free(struct worker **self)
     load_lane_free(&(*self)->loads);
     batch_lane_free(&(*self)->batches);
     zsock_destroy(&(*self)->sock);
+    free((*self)->endpoint);
+    free((*self)->identity);
     free(*self);
     *self = NULL;
 }
@@ -115,6 +131,7 @@ struct load_lane *worker_loads(struct worker *self)
 
 int worker_send(struct worker *self, const struct buf *frame)
 {
+    silence_asked(&self->silence, clock_monotonic_ms());
     return bus_send(self->sock, frame);
 }
 
@@ -135,6 +152,7 @@ static void dispatch(struct worker *self, const struct bus_frame *frame)
 {
     uint64_t now_us = clock_monotonic_us();
 
+    silence_answered(&self->silence);
     note_boot(self, frame->head.boot);
     switch (frame->head.type) {
     case WIRE_TYPE_BATCH_ANSWER:
@@ -189,6 +207,24 @@ bool worker_tick(struct worker *self)
         return false;
     self->probed_ms = now_ms;
     return true;
+}
+
+bool worker_is_silent(struct worker *self)
+{
+    return silence_is_over(&self->silence, clock_monotonic_ms());
+}
+
+int worker_reopen(struct worker *self)
+{
+    zsock_t *sock = NULL;
+    int rc = open_sock(self, &sock);
+
+    if (rc < 0)
+        return rc;
+    zsock_destroy(&self->sock);
+    self->sock = sock;
+    (*self->reopened)++;
+    return 0;
 }
 
 const char *worker_trouble(const struct worker *self)

@@ -30,6 +30,7 @@ int worker_new(struct worker **ret, const struct worker_spec *spec, const struct
                const struct worker_out *out, struct stat_set *stats) MUST_CHECK;
 void worker_free(struct worker **self);
 
+/* Changes with worker_reopen. */
 zsock_t *worker_sock(struct worker *self);
 const char *worker_name(const struct worker *self);
 struct batch_lane *worker_batches(struct worker *self);
@@ -43,6 +44,12 @@ void worker_recv(struct worker *self, unsigned most);
 void worker_pump(struct worker *self);
 /* Time-outs. true: nothing has come back for a while, so ask whether it is still there. */
 bool worker_tick(struct worker *self);
+
+/* It has been silent for so long that another process may have its endpoint: reopen. */
+bool worker_is_silent(struct worker *self);
+/* A new socket to the same endpoint. What is unanswered is sent again when another process answers,
+ * or when its time is over. -errno as bus_open: there is still the old one. */
+int worker_reopen(struct worker *self) MUST_CHECK;
 
 /* NULL: it does its work; else what is the matter. */
 const char *worker_trouble(const struct worker *self);

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 
 #include "base/clock.h"
+#include "base/log.h"
+#include "base/silence.h"
 #include "edge/api/list.h"
 
 #define POLL_MS 500
@@ -28,6 +30,7 @@ struct asked {
 struct worker {
     struct query *query;
     struct pipe *pipe;
+    struct silence silence;
     uint64_t boot;
     uint64_t heard_ms;      /* when it last answered the poll; 0: never yet */
     uint64_t suspect_trace; /* those asked before were asked of its predecessor */
@@ -60,20 +63,40 @@ struct query {
     query_holders_fn *on_holders;
     void *on_holders_arg;
     struct buf frame;
-    uint64_t *sent, *lost;
+    uint64_t *sent, *lost, *reopened;
 };
 
 static void on_reply(void *arg, const struct bus_frame *frame);
 
+static const char *worker_name(const struct worker *worker)
+{
+    return worker->query->pipes->topology->workers[worker - worker->query->workers].name;
+}
+
+/* Instead of the one before, if there was one. */
+static int open_pipe(struct worker *worker)
+{
+    struct pipes *pipes = worker->query->pipes;
+    struct pipe_spec spec = {worker_name(worker), TOPOLOGY_REQUESTS, on_reply, worker};
+    struct pipe *pipe = NULL;
+    int rc = pipes->open(pipes, &pipe, &spec);
+
+    if (rc < 0)
+        return rc;
+    if (worker->pipe)
+        worker->pipe->close(worker->pipe);
+    worker->pipe = pipe;
+    return 0;
+}
+
 static int open_worker(struct query *self, size_t at)
 {
     struct worker *worker = &self->workers[at];
-    const char *name = self->pipes->topology->workers[at].name;
-    struct pipe_spec spec = {name, TOPOLOGY_REQUESTS, on_reply, worker};
 
     worker->query = self;
-    snprintf(worker->trouble, sizeof worker->trouble, "%s has not answered yet", name);
-    return self->pipes->open(self->pipes, &worker->pipe, &spec);
+    snprintf(worker->trouble, sizeof worker->trouble, "%s has not answered yet",
+             worker_name(worker));
+    return open_pipe(worker);
 }
 
 int query_new(struct query **ret, struct pipes *pipes, size_t most, uint64_t timeout_ms)
@@ -88,6 +111,7 @@ int query_new(struct query **ret, struct pipes *pipes, size_t most, uint64_t tim
     self->slots = NEW_ARRAY(most, struct asked);
     self->sent = stat_counter(pipes->stats, "queries");
     self->lost = stat_counter(pipes->stats, "queries_lost");
+    self->reopened = stat_counter(pipes->stats, "queries_reopened");
     buf_init(&self->frame, WIRE_FRAME_MAX);
     list_init(&self->free);
     list_init(&self->due[PATIENCE_READ]);
@@ -154,6 +178,7 @@ static int64_t ask(struct query *self, const struct question *question)
     head.at_ms = clock_wall_ms();
     head.deadline_ms = head.at_ms + wait_ms;
     pipe_frame(&self->frame, &head, question->body);
+    silence_asked(&self->workers[question->worker].silence, clock_monotonic_ms());
     rc = pipe->send(pipe, &self->frame);
     if (rc < 0)
         return rc;
@@ -225,6 +250,7 @@ static void on_reply(void *arg, const struct bus_frame *frame)
     struct query *self = worker->query;
     struct asked *asked = find(self, frame->head.trace);
 
+    silence_answered(&worker->silence);
     note_boot(worker, frame->head.boot);
     if (asked && &self->workers[asked->worker] == worker)
         finish(self, asked, &frame->body);
@@ -314,9 +340,27 @@ static void note_silence(struct query *self, size_t at, uint64_t now)
                  self->pipes->topology->workers[at].name);
 }
 
+/* Another process may have its endpoint. What was asked is answered by the one that was asked, or
+ * given up; the poll asks anew. */
+static void reopen_silent(struct worker *worker, uint64_t now)
+{
+    struct query *self = worker->query;
+
+    if (!silence_is_over(&worker->silence, now))
+        return;
+    if (open_pipe(worker) < 0)
+        log_warn("cannot reach persist", "worker=%s", worker_name(worker));
+    (*self->reopened)++;
+    worker->polled = false;
+    self->poll_ms = now;
+}
+
 void query_tick(struct query *self)
 {
     uint64_t now = clock_monotonic_ms();
+
+    for (size_t i = 0; i < self->pipes->topology->worker_count; i++)
+        reopen_silent(&self->workers[i], now);
 
     for (size_t i = 0; i < self->pipes->topology->worker_count; i++)
         note_silence(self, i, now);

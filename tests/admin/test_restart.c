@@ -52,6 +52,22 @@ static void test_one_that_lived_for_a_while_begins_anew(void **state)
     assert_int_equal(live_and_die(&restart, &now_ms, 10), 100);
 }
 
+static void test_one_that_was_ready_need_not_live_as_long(void **state)
+{
+    struct restart restart = {0};
+    uint64_t now_ms = 1000, delay_ms = 0;
+
+    (void)state;
+    live_and_die(&restart, &now_ms, 10);
+    live_and_die(&restart, &now_ms, 10);
+    restart_started(&restart, now_ms);
+    restart_ready(&restart);
+    now_ms += RESTART_READY_MS;
+    assert_int_equal(restart_died(&restart, false, now_ms, &delay_ms), 0);
+    assert_int_equal(delay_ms, 0);
+    assert_int_equal(live_and_die(&restart, &now_ms, RESTART_READY_MS), 100);
+}
+
 static void test_one_that_never_was_ready_and_fails_three_times_is_given_up(void **state)
 {
     struct restart restart = {0};
@@ -81,6 +97,7 @@ int main(void)
         cmocka_unit_test(test_a_daemon_that_dies_is_started_again_at_once),
         cmocka_unit_test(test_one_that_keeps_dying_at_once_waits_ever_longer_up_to_five_seconds),
         cmocka_unit_test(test_one_that_lived_for_a_while_begins_anew),
+        cmocka_unit_test(test_one_that_was_ready_need_not_live_as_long),
         cmocka_unit_test(test_one_that_never_was_ready_and_fails_three_times_is_given_up),
         cmocka_unit_test(test_one_that_was_ready_once_is_never_given_up),
     };

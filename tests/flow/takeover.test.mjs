@@ -4,6 +4,7 @@ import { after, before, describe, test } from 'node:test';
 import { io } from 'socket.io-client';
 import { patience, Pipeline, until } from '../lib/pipeline.mjs';
 import { call, conversation, log } from '../lib/rest.mjs';
+import { mongodb } from '../lib/stores.mjs';
 
 const TAKEOVER_MS = 3000;
 
@@ -107,5 +108,68 @@ describe('routers', () => {
         await Promise.all(names.map((name) => pipeline.signal(name)));
         await chat.send();
         await check(chat);
+    });
+});
+
+describe('persist workers on MongoDB', () => {
+    const names = ['persist.1', 'persist.2', 'persist.3'];
+    let pipeline, chat, store;
+    before(async () => {
+        store = await mongodb();
+        if (store.skip) return;
+        pipeline = await new Pipeline({ store, workers: 2, standbys: 1 }).start();
+        chat = await talk(pipeline);
+    });
+    after(async () => {
+        chat?.socket.close();
+        await pipeline?.stop();
+        await store?.stop?.();
+    });
+    const check_ = (name, fn) => test(name, async (t) => (store.skip ? t.skip(store.skip) : fn(t)));
+    const standby = async () => {
+        const all = await pipeline.status();
+        return names.find((name) => all[name]?.ready && /^standby/.test(all[name].health));
+    };
+
+    check_('the one without partitions of its own stands by', async () => {
+        await chat.send();
+        assert.equal(await until('one stands by', standby), 'persist.3');
+        assert.equal((await pipeline.parley(['status'])).code, 0);
+    });
+
+    check_('it takes over from one that is stopped, which then starts anew and stands by', async () => {
+        for (let round = 0; round < 3; round++) {
+            const free = await until('one stands by', standby);
+            const stopped = names.filter((name) => name !== free)[round % 2];
+            const { pid } = (await pipeline.status())[stopped];
+            process.kill(pid, 'SIGSTOP');
+            const begun = Date.now();
+            await chat.send();
+            const took = Date.now() - begun;
+            assert.ok(took < TAKEOVER_MS * patience, `took ${took} ms`);
+            for (let i = 0; i < 5; i++) await chat.send();
+            await until('the standby serves', async () => {
+                const one = (await pipeline.status())[free];
+                return one?.ready && !/^standby/.test(one.health);
+            });
+            const before = await check(chat);
+            await until('the instance is healthy', chat.healthy);
+            process.kill(pid, 'SIGCONT');
+            await until('the one that woke up has started anew and stands by', async () => {
+                const one = (await pipeline.status())[stopped];
+                return one?.ready && one.pid !== pid && /^standby/.test(one.health);
+            });
+            assert.deepEqual(await chat.log(), before);
+            await chat.send();
+        }
+        await check(chat);
+    });
+
+    check_('all of them may die at once', async () => {
+        await chat.send();
+        await Promise.all(names.map((name) => pipeline.signal(name)));
+        await chat.send();
+        await check(chat);
+        await until('one stands by', standby);
     });
 });

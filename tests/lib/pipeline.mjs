@@ -58,14 +58,15 @@ export function zpl(sections) {
 
 export class Pipeline {
     /**
-     * edges, routers: how many; store: {kind: 'sqlite'} or {kind: 'mongodb', uri}; workers: persist workers (MongoDB only);
-     * config: more sections, merged over the defaults.
+     * edges, routers: how many; store: {kind: 'sqlite'} or {kind: 'mongodb', uri}; workers: persist workers (MongoDB only),
+     * standbys: more of them that stand by; config: more sections, merged over the defaults.
      */
-    constructor({ edges = 1, routers = 1, store = { kind: 'sqlite' }, workers = 1, config = {} } = {}) {
+    constructor({ edges = 1, routers = 1, store = { kind: 'sqlite' }, workers = 1, standbys = 0, config = {} } = {}) {
         this.edgeCount = edges;
         this.routers = routers;
         this.store = store;
         this.workers = workers;
+        this.standbys = standbys;
         this.extra = config;
         this.log = [];
     }
@@ -86,6 +87,7 @@ export class Pipeline {
     sections() {
         const names = (role, count) => Array.from({ length: count }, (_, i) => (count > 1 ? `${role}.${i + 1}` : role));
         const persists = names('persist', this.workers);
+        const standbys = Array.from({ length: this.standbys }, (_, i) => `persist.${this.workers + i + 1}`);
         const width = 64 / this.workers;
         const sections = {
             bus: {
@@ -96,7 +98,7 @@ export class Pipeline {
                 ? { kind: 'mongodb', uri: this.store.uri, database: `parley_${path.basename(this.dir).replace(/\W/g, '_')}` }
                 : { kind: 'sqlite', path: 'parley.db' },
             edge: { web: 'web', ...generous },
-            up: { daemons: [...persists, ...names('router', this.routers), 'notify', 'scan', ...names('edge', this.edgeCount)].join(' ') },
+            up: { daemons: [...persists, ...standbys, ...names('router', this.routers), 'notify', 'scan', ...names('edge', this.edgeCount)].join(' ') },
         };
         names('edge', this.edgeCount).forEach((name, i) => {
             sections[name] = { ...sections[name], port: this.ports[i] };
