@@ -382,6 +382,19 @@ static void on_invalid(void *arg, struct socketio_socket *socket, const struct s
     start(arg, socket, &invalid, ack, NULL);
 }
 
+static void send_event(void *socket, struct payload *event)
+{
+    if (socketio_send(socket, event) < 0)
+        log_debug("event not sent", "socket=%s", socketio_socket_id(socket));
+}
+
+static void send_resync(void *socket)
+{
+    socketio_emit(socket, "resync", "{\"conversations\":\"all\",\"reason\":\"slow\"}", NULL, 0);
+}
+
+static const struct reader_ops reader_ops = {send_event, send_resync};
+
 static void on_dropped(void *arg, struct socketio_socket *socket)
 {
     struct client *client = socketio_socket_user(socket);
@@ -476,8 +489,9 @@ int live_new(struct live **ret, struct api *api, struct transport *transport,
 
     self->api = api;
     self->options = *options;
-    readers_init(&self->readers, service_stats(api->service), options->queue_bytes,
-                 options->queue_messages);
+    self->readers.hold_bytes = options->queue_bytes;
+    self->readers.hold_events = options->queue_messages;
+    readers_init(&self->readers, &reader_ops, service_stats(api->service));
     buf_init(&self->text, CALL_ANSWER_MAX + 100);
     self->timers = transport_timers(transport);
     admission_new(&self->admission, &options->admission, self->timers, service_stats(api->service));

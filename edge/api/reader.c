@@ -3,8 +3,6 @@
 
 #include <stdlib.h>
 
-#include "base/log.h"
-
 #define MARKS 1000 /* beyond, an event may come that an answer has told */
 
 struct held {
@@ -145,15 +143,14 @@ static bool is_told(struct reader *self, const struct reader_event *event)
 
 /* ---- readers ---- */
 
-void readers_init(struct readers *self, struct stat_set *stats, size_t hold_bytes,
-                  size_t hold_events)
+void readers_init(struct readers *self, const struct reader_ops *ops, struct stat_set *stats)
 {
-    *self = (struct readers){.hold_bytes = hold_bytes, .hold_events = hold_events};
+    self->ops = ops;
     self->resyncs = stat_counter(stats, "resyncs");
     self->withheld = stat_counter(stats, "events_withheld");
 }
 
-void reader_init(struct reader *self, struct readers *readers, struct socketio_socket *socket)
+void reader_init(struct reader *self, struct readers *readers, void *socket)
 {
     *self = (struct reader){.readers = readers, .socket = socket};
 }
@@ -178,8 +175,7 @@ void reader_on_dropped(struct reader *self)
         self->behind = catch_up_new();
     begin(self, 0);
     (*self->readers->resyncs)++;
-    socketio_emit(self->socket, "resync", "{\"conversations\":\"all\",\"reason\":\"slow\"}", NULL,
-                  0);
+    self->readers->ops->resync(self->socket);
 }
 
 static void hold(struct reader *self, const struct reader_event *event)
@@ -201,10 +197,8 @@ void reader_send(struct reader *self, const struct reader_event *event)
 {
     if (self->behind)
         hold(self, event);
-    else if (self->marks && is_told(self, event))
-        return;
-    else if (socketio_send(self->socket, event->payload) < 0)
-        log_debug("event not sent", "socket=%s", socketio_socket_id(self->socket));
+    else if (!self->marks || !is_told(self, event))
+        self->readers->ops->send(self->socket, event->payload);
 }
 
 uint64_t reader_on_sync(struct reader *self)

@@ -4,8 +4,9 @@
  * committed before the call is in the answer, what comes after it is here. */
 #pragma once
 
+#include "base/id.h"
 #include "base/stat.h"
-#include "edge/socketio/socketio.h"
+#include "edge/transport/payload.h"
 
 /* What sockets get of an event. */
 struct reader_event {
@@ -14,8 +15,15 @@ struct reader_event {
     uint64_t seq;
 };
 
+struct reader_ops {
+    /* For want of room, reader_on_dropped is called from within. */
+    void (*send)(void *socket, struct payload *event);
+    void (*resync)(void *socket); /* says that it has to sync */
+};
+
 /* What all readers share. */
 struct readers {
+    const struct reader_ops *ops;
     size_t hold_bytes, hold_events; /* held back for one at most, about; then it must sync anew */
     uint64_t calls;                 /* of `sync`, by sockets that were too slow */
     uint64_t *resyncs, *withheld;   /* counters */
@@ -24,16 +32,15 @@ struct readers {
 /* Its lists are on the heap, and only while they are needed. */
 struct reader {
     struct readers *readers; /* borrowed, as is the socket */
-    struct socketio_socket *socket;
+    void *socket;
     struct catch_up *behind; /* NULL: it is not */
     struct mark *marks;      /* events to come that an answer has told already … */
     struct mark *telling;    /* … or is about to tell */
     unsigned mark_count;
 };
 
-void readers_init(struct readers *self, struct stat_set *stats, size_t hold_bytes,
-                  size_t hold_events);
-void reader_init(struct reader *self, struct readers *readers, struct socketio_socket *socket);
+void readers_init(struct readers *self, const struct reader_ops *ops, struct stat_set *stats);
+void reader_init(struct reader *self, struct readers *readers, void *socket);
 void reader_done(struct reader *self);
 
 void reader_send(struct reader *self, const struct reader_event *event);

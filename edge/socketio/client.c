@@ -177,5 +177,5 @@ static bool on_handshake(void *arg, struct http_request *request, struct enginei
     return !server->events->handshake || server->events->handshake(server->arg, request, ret);
 }
 
-const struct engineio_events client_engine_events = {on_handshake, on_opened, on_message,
-                                                     on_closed, on_dropped};
+const struct engineio_events client_engine_events = {on_handshake, on_opened, on_message, on_closed,
+                                                     on_dropped};

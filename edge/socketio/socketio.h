@@ -50,8 +50,8 @@ struct socketio_events {
      * the reference's words. */
     void (*disconnected)(void *arg, struct socketio_socket *socket, const char *reason);
     /* Its connection's queue was at its limit, and what waited there of made events (socketio_make)
-     * is lost. From within the call that sent; the socket may be sent to, and is not gone yet. NULL:
-     * not told. */
+     * is lost. From within the call that sent; the socket may be sent to, and is not gone yet.
+     * NULL: not told. */
     void (*dropped)(void *arg, struct socketio_socket *socket);
 };
 

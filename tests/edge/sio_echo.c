@@ -200,8 +200,8 @@ static bool on_handshake(void *arg, struct http_request *request, struct enginei
     return false;
 }
 
-static const struct socketio_events socketio_events = {on_handshake, on_connect, on_event,
-                                                       on_invalid, on_disconnected, on_dropped};
+static const struct socketio_events socketio_events = {on_handshake, on_connect,      on_event,
+                                                       on_invalid,   on_disconnected, on_dropped};
 
 /* ---- the composition ---- */
 

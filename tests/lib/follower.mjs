@@ -6,7 +6,8 @@ export class Follower {
         this.texts = {}; // of each conversation, in order
         this.problems = [];
         this.counts = { live: 0, synced: 0, resyncs: 0, connects: 0, syncs: 0 };
-        this.connected();
+        this.state = 'new';
+        this.ahead = [];
     }
 
     watch(id) {
