@@ -68,6 +68,8 @@ int api_new(struct api **ret, struct service *service, uv_loop_t *loop, char **r
     self->failed = stat_counter(stats, "calls_failed");
     self->limited = stat_counter(stats, "calls_limited");
     self->unavailable = stat_counter(stats, "calls_unavailable");
+    self->syncs = stat_counter(stats, "syncs");
+    self->syncs_asked = stat_counter(stats, "syncs_asked");
     read_limits(&self->limits, conf);
     self->words = split(conf_text(conf, "edge/origins"));
     rc = token_key_new(&self->key, conf_path(conf, "edge/jwt_key"), ret_why);
@@ -77,6 +79,7 @@ int api_new(struct api **ret, struct service *service, uv_loop_t *loop, char **r
     if (rc < 0)
         return rc;
     revoked_new(&self->revoked, api_longest_token_s(self) + 60, REVOKED_MOST);
+    tail_new(&self->tail, (size_t)conf_number(conf, "edge/tail_megabytes") << 20, stats);
     self->rate_messages = make_rate(conf, "edge/messages_rate", "edge/messages_burst");
     self->rate_sign_in = make_rate(conf, "edge/auth_rate", "edge/auth_burst");
     self->rate_calls = make_rate(conf, "edge/other_rate", "edge/other_burst");
@@ -96,6 +99,7 @@ void api_free(struct api **self)
     rate_free(&api->rate_messages);
     rate_free(&api->rate_sign_in);
     rate_free(&api->rate_calls);
+    tail_free(&api->tail);
     revoked_free(&api->revoked);
     token_key_free(&api->key);
     if (api->words)

@@ -10,6 +10,7 @@
 #include "edge/api/query.h"
 #include "edge/api/rate.h"
 #include "edge/api/revoked.h"
+#include "edge/api/tail.h"
 #include "edge/api/token.h"
 
 struct backend;
@@ -37,11 +38,12 @@ struct api {
     struct token_key *key;
     struct password *password;
     struct revoked *revoked;
+    struct tail *tail;
     struct rate *rate_messages, *rate_sign_in, *rate_calls;
     struct call *calls; /* not answered yet */
     struct buf answer;  /* the body that is being written */
     bool stopping;      /* every call is answered unavailable */
-    uint64_t *taken, *failed, *limited, *unavailable;
+    uint64_t *taken, *failed, *limited, *unavailable, *syncs, *syncs_asked;
     char **words; /* of edge/origins, behind the text they lie in; ends with NULL */
 };
 
@@ -69,6 +71,8 @@ struct api {
         CONF_NUMBER("edge/rate_keys", 65536, 64, 16777216,                                        \
                     "users and addresses remembered for "                                         \
                     "that"),                                                                      \
+        CONF_NUMBER("edge/tail_megabytes", 32, 0, 65536,                                          \
+                    "newest events in memory, for devices that come back"),                       \
         CONF_TEXT("edge/origins", "",                                                             \
                   "other origins whose pages may use this server, separated by spaces; * for any")
 

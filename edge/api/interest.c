@@ -203,6 +203,30 @@ void interest_tick(struct interest *self)
     give_up_overdue(self, &self->ready, now);
 }
 
+static bool is_whole(const struct tie *tie)
+{
+    const struct channel *channel = tie->channel;
+    const struct seat *seat = &channel->seats[tie->at];
+
+    return channel->stage == STAGE_LIVE && channel->doubt == DOUBT_NONE && !tie->doubt &&
+           seat->from <= channel->seen + 1;
+}
+
+bool interest_standings(struct interest *self, const struct id *id, interest_standing_fn *fn,
+                        void *arg)
+{
+    const struct follower *user = idmap_find(&self->users, id);
+
+    if (!user || !follower_is_known(user) || links_trouble(self->spec.links))
+        return false;
+    for (uint32_t i = 0; i < user->tie_count; i++) {
+        const struct tie *tie = &user->ties[i];
+
+        fn(arg, &(struct interest_standing){tie->channel->id, tie->channel->seen, is_whole(tie)});
+    }
+    return true;
+}
+
 uint64_t interest_seen(const struct interest *self, const struct id *conversation)
 {
     const struct channel *channel = idmap_find(&self->channels, conversation);

@@ -20,6 +20,9 @@ struct interest_ops {
     /* The socket cannot be told everything any more (a table is full, or a fault has hidden too
      * much): close it, so that it comes back and asks. May be NULL. */
     void (*lost)(void *arg, void *socket);
+    /* A router is new or its stream had a hole: what was told until now may have holes, too. May be
+     * NULL. */
+    void (*broken)(void *arg);
 };
 
 struct interest_limits {
@@ -63,6 +66,20 @@ void interest_on_deliver(struct interest *self, const struct bus_frame *frame);
 /* Time-outs; what is to be sent, before the loop sleeps. */
 void interest_tick(struct interest *self);
 void interest_turn(struct interest *self);
+
+/* Where a conversation of a local user stands. Whole: its router has confirmed that it tells all,
+ * all events up to seen were handed out, and the user is a member there. */
+struct interest_standing {
+    struct id conversation;
+    uint64_t seen;
+    bool whole;
+};
+typedef void interest_standing_fn(void *arg, const struct interest_standing *standing);
+
+/* Tells of all conversations of the user. False, with nothing told: they are not known at the
+ * moment. */
+bool interest_standings(struct interest *self, const struct id *user, interest_standing_fn *fn,
+                        void *arg);
 
 /* Number of the last event of the conversation that was handed out here; 0: none, or not known. */
 uint64_t interest_seen(const struct interest *self, const struct id *conversation);

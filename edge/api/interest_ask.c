@@ -337,6 +337,8 @@ void interest_repair(struct interest *self, uint64_t partitions)
     size_t place = 0;
 
     self->reset |= partitions;
+    if (self->spec.ops->broken)
+        self->spec.ops->broken(self->spec.arg);
     for (unsigned p = 0; p < ID_PARTITIONS; p++)
         if (partitions >> p & 1)
             for (struct list *it = self->all[p].next; it != &self->all[p]; it = it->next)

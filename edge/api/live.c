@@ -1,6 +1,6 @@
 /* Sockets of people: a token lets them in, interest knows what they follow, calls do what they ask.
  * An event is rendered once and the same bytes go to all. */
-#include "edge/api/live.h"
+#include "edge/api/live_private.h"
 
 #include <inttypes.h>
 #include <stdio.h>
@@ -9,41 +9,12 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-#include "edge/api/admission.h"
 #include "edge/api/backend.h"
-#include "edge/api/calls.h"
-#include "edge/api/reader.h"
-#include "edge/api/render.h"
 #include "edge/api/write.h"
 
-#define BUCKETS 8192
 #define OVERLOAD_RETRY_S 5
 #define START_RETRY_S 1
 #define ENTER_MS 30000 /* so long a CONNECT may wait for its turn */
-
-struct live {
-    struct api *api;
-    struct live_options options;
-    struct socketio *socketio;
-    struct timers *timers;
-    struct admission *admission;
-    struct client *buckets[BUCKETS]; /* by user */
-    struct readers readers;
-    struct buf text; /* what is being said to clients */
-};
-
-/* One socket, from CONNECT to its end. */
-struct client {
-    struct live *live;
-    struct client *next, **link;
-    struct socketio_socket *socket;
-    struct interest_member *member;
-    struct token_claims claims;
-    struct admission_entry entry;
-    struct reader reader;
-    struct timer timer; /* its turn does not come; later: the token is about to end, or has */
-    bool accepted, warned;
-};
 
 /* ---- clients ---- */
 
@@ -52,7 +23,7 @@ static struct client **bucket_of(struct live *self, const struct id *user)
     uint32_t hash;
 
     memcpy(&hash, user->bytes + 4, sizeof hash);
-    return &self->buckets[hash % BUCKETS];
+    return &self->buckets[hash % LIVE_BUCKETS];
 }
 
 static struct client *client_new(struct live *self, struct socketio_socket *socket,
@@ -84,21 +55,6 @@ static void client_free(struct client *client)
     free(client);
 }
 
-/* ---- what is said ---- */
-
-static struct writer begin_text(struct live *self)
-{
-    buf_clear(&self->text);
-    return writer_of(&self->text);
-}
-
-/* Holds until the next begin_text. */
-static const char *end_text(struct live *self)
-{
-    buf_put(&self->text, "", 1);
-    return (const char *)self->text.data;
-}
-
 /* ---- a token's life ---- */
 
 static uint64_t left_ms(const struct client *client)
@@ -108,7 +64,7 @@ static uint64_t left_ms(const struct client *client)
     return end_ms > now_ms ? end_ms - now_ms : 0;
 }
 
-static void watch_token(struct client *client)
+void live_watch_token(struct client *client)
 {
     uint64_t left = left_ms(client), warn_ms = client->live->options.expiring_s * 1000;
     uint64_t wait = left;
@@ -134,46 +90,8 @@ static void on_timer(struct timer *timer)
         if (socketio_emit(client->socket, "auth:expiring", args, NULL, 0) < 0)
             return; /* it is being closed */
     }
-    watch_token(client);
+    live_watch_token(client);
 }
-
-static struct client *client_of(struct live *self, const struct call *call)
-{
-    struct socketio_socket *socket =
-        self->socketio ? socketio_find(self->socketio, call->ack.socket) : NULL;
-
-    return socket ? socketio_socket_user(socket) : NULL;
-}
-
-static void run_token_refresh(struct call *call)
-{
-    struct client *client = client_of(call->end_arg, call);
-    struct token_claims claims;
-    enum token_result result =
-        api_authenticate(call->api, shape_cstring(call->input, "token"), &claims);
-
-    if (result == TOKEN_GOOD && !id_equal(&claims.user, &call->claims.user))
-        result = TOKEN_INVALID;
-    if (result != TOKEN_GOOD || !client) {
-        call_fail_with(call, &(struct call_error){.code = WIRE_UNAUTHORIZED,
-                                                  .message = "this token does not hold",
-                                                  .details = json_pack("{s:s}", "reason",
-                                                                       token_result_text(result))});
-        return;
-    }
-    client->claims = claims;
-    client->warned = false;
-    watch_token(client);
-    call_answer(call, CALL_DONE, NULL);
-}
-
-static const struct shape_member token_refresh_shape[] = {
-    {"token", SHAPE_TEXT, true, 1, TOKEN_MAX, NULL, NULL, NULL},
-    SHAPE_DONE,
-};
-
-static const struct call_spec token_refresh = {false, CALL_RATE_OTHER, token_refresh_shape,
-                                               run_token_refresh};
 
 /* ---- CONNECT ---- */
 
@@ -198,7 +116,7 @@ static void on_joined(void *arg, enum wire_result result)
     }
     client->accepted = true;
     client->timer.run = on_timer;
-    watch_token(client);
+    live_watch_token(client);
     socketio_accept(client->socket); /* from here on it may be gone */
 }
 
@@ -265,122 +183,7 @@ static bool on_handshake(void *arg, struct http_request *request, struct enginei
     return false;
 }
 
-/* ---- events from clients ---- */
-
-static const struct {
-    const char *name;
-    const struct call_spec *spec;
-} events[] = {
-    {"message:send", &call_message_send},
-    {"sync", &call_sync},
-    {"auth:refresh", &token_refresh},
-};
-
-static void acknowledge(const struct call *call, const char *text, enum reader_answer answer)
-{
-    struct live *self = call->end_arg;
-    struct client *client = client_of(self, call);
-
-    if (!client)
-        return;
-    socketio_answer(self->socketio, &call->ack, text, NULL, 0);
-    if (call->spec == &call_sync)
-        reader_on_answered(&client->reader, call->catch_up, answer);
-}
-
-/* {"ok":true,…the members of body…,"duplicate":false} */
-static void succeed(struct call *call, enum call_outcome outcome, struct wire_bytes body)
-{
-    struct live *self = call->end_arg;
-    struct writer to = begin_text(self);
-
-    if (!call->ack.wanted)
-        return;
-    writer_open_object(&to);
-    writer_name(&to, "ok");
-    writer_bool(&to, true);
-    if (body.len > 2) /* more than {} */
-        writer_raw(&to, body.data + 1, body.len - 2);
-    if (outcome == CALL_CREATED || outcome == CALL_REPEATED) {
-        writer_name(&to, "duplicate");
-        writer_bool(&to, outcome == CALL_REPEATED);
-    }
-    writer_close_object(&to);
-    acknowledge(call, end_text(self), call->partial ? READER_PARTIAL : READER_COMPLETE);
-}
-
-static void fail(struct call *call, int http, uint32_t retry_after_ms, json_t *error)
-{
-    AUTO(render_drop) json_t *answer = json_pack("{s:b,s:O}", "ok", 0, "error", error);
-    AUTO(base_free_text) char *text = call->ack.wanted ? json_dumps(answer, JSON_COMPACT) : NULL;
-
-    (void)http;
-    (void)retry_after_ms;
-    if (text)
-        acknowledge(call, text, READER_FAILED);
-}
-
-static void tell(struct call *call, const struct id *conversation, uint64_t seq)
-{
-    struct client *client = client_of(call->end_arg, call);
-    struct reader_told told = {*conversation, seq,
-                               interest_seen(call->api->interest, conversation)};
-
-    if (client && call->ack.wanted)
-        reader_on_told(&client->reader, &told);
-}
-
-static const struct call_end live_end = {succeed, fail, tell};
-
-static void run_unknown(struct call *call)
-{
-    call_fail(call, WIRE_NOT_FOUND, "there is no such event");
-}
-
-static void run_invalid(struct call *call)
-{
-    call_fail_member(call, "argument",
-                     "the argument must be an object, without NUL or half "
-                     "characters");
-}
-
-static const struct call_spec unknown = {false, CALL_RATE_OTHER, NULL, run_unknown};
-static const struct call_spec invalid = {false, CALL_RATE_OTHER, NULL, run_invalid};
-
-static void start(struct live *self, struct socketio_socket *socket, const struct call_spec *spec,
-                  const struct socketio_ack *ack, json_t *input)
-{
-    struct client *client = socketio_socket_user(socket);
-    struct call *call = call_new(self->api, spec, &live_end);
-
-    call->end_arg = self;
-    call->ack = *ack;
-    call->claims = client->claims;
-    call->input = json_incref(input);
-    if (!call_admit(call, NULL))
-        return;
-    if (spec == &call_sync && ack->wanted)
-        call->catch_up = reader_on_sync(&client->reader);
-    call_run(call);
-}
-
-static void on_event(void *arg, struct socketio_socket *socket, const struct socketio_event *event)
-{
-    json_t *input = json_array_get(event->args, 0);
-    const struct call_spec *spec = &unknown;
-
-    for (size_t i = 0; i < COUNT_OF(events); i++)
-        if (strcmp(events[i].name, event->name) == 0)
-            spec = events[i].spec;
-    if (spec != &unknown && input && !json_is_object(input))
-        spec = &invalid;
-    start(arg, socket, spec, &event->ack, input);
-}
-
-static void on_invalid(void *arg, struct socketio_socket *socket, const struct socketio_ack *ack)
-{
-    start(arg, socket, &invalid, ack, NULL);
-}
+/* ---- events to clients ---- */
 
 static void send_event(void *socket, struct payload *event)
 {
@@ -406,22 +209,24 @@ static void on_dropped(void *arg, struct socketio_socket *socket)
 static const struct socketio_events socketio_events = {
     .handshake = on_handshake,
     .connect = on_connect,
-    .event = on_event,
-    .invalid = on_invalid,
+    .event = live_on_event,
+    .invalid = live_on_invalid,
     .disconnected = on_disconnected,
     .dropped = on_dropped,
 };
-
-/* ---- events to clients ---- */
 
 static void *render(void *arg, const struct wire_event *event)
 {
     struct live *self = arg;
     struct reader_event *rendered = NEW(struct reader_event);
-    struct writer to = begin_text(self);
+    struct writer to = live_begin_text(self);
+    struct tail_item item = tail_item_of(event);
 
     write_event(&to, event);
-    *rendered = (struct reader_event){socketio_make("/", "event", end_text(self)),
+    item.len = self->text.len;
+    if (!self->text.over)
+        tail_put(self->api->tail, &event->conversation, &item, 1, self->text.data);
+    *rendered = (struct reader_event){socketio_make("/", "event", live_end_text(self)),
                                       event->conversation, event->seq};
     return rendered;
 }
@@ -476,7 +281,15 @@ static void on_lost(void *arg, void *socket)
     socketio_hang_up(client->socket);
 }
 
-const struct interest_ops live_interest_ops = {render, release, send_to, on_revoked, on_lost};
+static void on_broken(void *arg)
+{
+    const struct live *self = arg;
+
+    tail_empty(self->api->tail);
+}
+
+const struct interest_ops live_interest_ops = {render,     release, send_to,
+                                               on_revoked, on_lost, on_broken};
 
 /* ---- life ---- */
 

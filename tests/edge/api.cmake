@@ -1,5 +1,7 @@
 parley_test(edge token LIBS edge_api)
 parley_test(edge rate LIBS edge_api)
+parley_test(edge admission LIBS edge_api)
+parley_test(edge tail LIBS edge_api)
 parley_test(edge shape LIBS edge_api)
 parley_test(edge render LIBS edge_api)
 parley_test(edge password LIBS edge_api)
