@@ -184,6 +184,14 @@ static void test_every_claim_is_checked(void **state)
         assert_int_equal(check(state, forge(HS256, bad[i], EVP_sha256())), TOKEN_INVALID);
 }
 
+static void test_clocks_that_are_set_back_turn_nobody_away(void **state)
+{
+    static const char ahead[] = "{\"aud\":\"parley\",\"iss\":\"parley\",\"exp\":1800004500,\"iat\":"
+                                "1800003600,\"sub\":\"" ID "\",\"sid\":\"" ID "\"}";
+
+    assert_int_equal(check(state, forge(HS256, ahead, EVP_sha256())), TOKEN_GOOD);
+}
+
 static void test_another_key_refuses_it(void **state)
 {
     struct token_claims claims = some_claims();
@@ -255,6 +263,7 @@ int main(void)
         cmocka_unit_test(test_a_token_with_any_character_changed_is_refused),
         cmocka_unit_test(test_only_our_algorithm_counts),
         cmocka_unit_test(test_every_claim_is_checked),
+        cmocka_unit_test(test_clocks_that_are_set_back_turn_nobody_away),
         cmocka_unit_test(test_another_key_refuses_it),
         cmocka_unit_test(test_a_key_file_must_be_secret_and_long_enough),
         cmocka_unit_test(test_a_refresh_token_survives_its_text),
