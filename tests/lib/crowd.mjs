@@ -36,6 +36,7 @@ class Member {
         });
         this.socket.on('connect', () => this.onConnect());
         this.socket.on('event', (event) => this.onEvent(event));
+        this.socket.on('resync', () => this.onConnect()); // too slow for a moment: the same again
         this.socket.on('disconnect', (reason) => { if (reason === 'io server disconnect') this.wrong.push(`told to go: ${reason}`); });
         this.socket.on('connect_error', (error) => { if (error.data) this.wrong.push(`refused: ${error.message}`); });
         return this;
