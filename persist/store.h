@@ -17,6 +17,7 @@ struct store {
     uint64_t writes;        /* write commands sent (MongoDB) … */
     uint64_t unsafe_writes; /* … and those of them without majority and journal: must stay 0 */
     uint64_t settled;       /* events whose outcome had to be found out */
+    bool is_doubtful;       /* all is well, but for this process: it must end, without closing it */
 };
 
 #define STORE_OP(name, ...) int (*name)(struct store * self, __VA_ARGS__)

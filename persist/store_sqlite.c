@@ -15,6 +15,7 @@
 
 #define STATES_MOST 65536
 #define BUSY_TIMEOUT_MS 2000
+#define CHECKPOINT_FRAMES 8000
 #define TITLE_MAX (1u << 20)
 
 static const char *const texts[] = {
@@ -311,6 +312,20 @@ static int check_schema(struct store_sqlite *self, bool writer)
     return -EAGAIN;
 }
 
+/* SQLite's own checkpoint after a commit keeps to itself that a sync failed. But then pages look
+ * written and may not be, also those of an earlier checkpoint that was not complete, which it does
+ * not write again. The log still has them, for the next process, which reads it from its start. */
+static int on_commit(void *arg, sqlite3 *db, const char *name, int frames)
+{
+    struct store_sqlite *self = arg;
+
+    if (frames >= CHECKPOINT_FRAMES &&
+        sqlite3_wal_checkpoint_v2(db, name, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) != SQLITE_OK &&
+        sqlite3_extended_errcode(db) == SQLITE_IOERR_FSYNC)
+        self->base.is_doubtful = true;
+    return SQLITE_OK;
+}
+
 /* That it can be written is better known now than at the first message. */
 static int try_writing(struct store_sqlite *self)
 {
@@ -332,8 +347,9 @@ static int set_up(struct store_sqlite *self, bool writer)
      */
     rc = run_text(self, "PRAGMA synchronous = EXTRA; PRAGMA journal_mode = WAL;"
                         "PRAGMA synchronous = FULL;"
-                        "PRAGMA cache_size = -65536; PRAGMA wal_autocheckpoint = 8000;"
+                        "PRAGMA cache_size = -65536;"
                         "PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;");
+    sqlite3_wal_hook(self->db, on_commit, self);
     if (rc == 0)
         rc = check_schema(self, writer);
     if (rc == 0 && writer)

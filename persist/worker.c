@@ -60,8 +60,18 @@ static void report_writes(struct worker *self)
         report_state(self, &report);
 }
 
+/* What the store says of itself cannot be put right from here: the next process can. */
+static void heed_doubt(const struct worker *self)
+{
+    if (!self->store || !self->store->is_doubtful)
+        return;
+    log_error("a sync failed: ending, for a fresh start from the log", "%s", "");
+    _exit(EXIT_FAILURE);
+}
+
 static void close_store(struct worker *self)
 {
+    heed_doubt(self);
     if (self->store)
         self->store->ops->close(&self->store);
 }
@@ -339,6 +349,7 @@ static int work(struct worker *self)
         take(self, &task);
     if (self->commit)
         write_commit(self);
+    heed_doubt(self);
     return rc;
 }
 
