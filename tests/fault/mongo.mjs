@@ -1,11 +1,12 @@
 #!/usr/bin/env node
-// node tests/fault/mongo.mjs [--rounds N] [--faults NAME,…] [--seed N] [--people N] [--rooms N] [--messages N]
+// node tests/fault/mongo.mjs [--rounds N] [--times N] [--faults NAME,…] [--seed N] [--people N] [--rooms N] [--messages N]
 //
 // People talk and come and go while the MongoDB server under the store fails in every way that the proxy knows
 // (mongo_proxy.mjs), one fault after the other, each until new messages are acknowledged; the server itself is killed,
 // too. Where $PARLEY_TEST_MONGODB_URI names a real replica set, its primary is stepped down instead. Afterwards every
 // history is held against the store, and the members against the log. Prints how long it took until a message was
-// acknowledged after each fault; exit 1 unless everything held.
+// acknowledged after each fault; exit 1 unless everything held. Each round has a database of its own and every fault so many
+// times: the stand-in for MongoDB becomes slow with some thousand events.
 import { MongoClient } from 'mongodb';
 import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -159,44 +160,57 @@ export function table(recovery) {
     });
 }
 
-/** {skip} or {problems, counts, recovery: {fault: [ms, …]}}. onFault(name, ms) is told of each. */
-export async function mongoRun({ rounds = 3, faults: names, seed = 1, people = 8, rooms = 12, messages = 200, onFault } = {}) {
-    const server = await mongodb();
-    if (server.skip) return { skip: server.skip };
-    let context;
-    let pipeline;
+function add(sum, counts) {
+    for (const [name, value] of Object.entries(counts)) sum[name] = (sum[name] ?? 0) + value;
+}
+
+/** A round on a database of its own: each fault `times` times. Adds to result. */
+async function round(context, { faults: names, seed, people, rooms, messages, times, onFault }, result) {
+    const pipeline = new Pipeline({ edges: 2, store: { kind: 'mongodb', uri: context.uri }, workers: 2 });
+    const chosen = Object.keys(context.faults).filter((name) => !names || names.includes(name));
+    let breaking = true;
     let crowd;
+    const breakAll = async () => {
+        for (let i = 0; i < times * chosen.length; i++) {
+            const name = chosen[i % chosen.length];
+            const ms = await breakOnce(context, crowd, name);
+            (result.recovery[name] ??= []).push(ms);
+            onFault?.(name, ms);
+        }
+    };
     try {
-        context = { server, ...await between(server) };
-        pipeline = new Pipeline({ edges: 2, store: { kind: 'mongodb', uri: context.uri }, workers: 2 });
         await pipeline.start();
         crowd = new Crowd(pipeline, { people, rooms, messages, size: 4, window: 2, seed });
         await crowd.assemble();
-        const chosen = Object.keys(context.faults).filter((name) => !names || names.includes(name));
-        const recovery = Object.fromEntries(chosen.map((name) => [name, []]));
-        const counts = { visits: 0 };
-        let breaking = true;
-        const breakAll = async () => {
-            for (let i = 0; i < rounds * chosen.length; i++) {
-                const ms = await breakOnce(context, crowd, chosen[i % chosen.length]);
-                recovery[chosen[i % chosen.length]].push(ms);
-                onFault?.(chosen[i % chosen.length], ms);
-            }
-        };
         await Promise.all([
             breakAll().finally(() => { breaking = false; }),
-            comeAndGo(pipeline, crowd, () => breaking, counts),
+            comeAndGo(pipeline, crowd, () => breaking, result.counts),
             crowd.talk(() => breaking),
         ]);
         await until('all daemons are well', () => pipeline.healthy(), 30000);
-        const problems = [...await crowd.check(), ...await wrongMembers(pipeline, crowd)];
-        return { problems, recovery, counts: { ...crowd.counts, ...counts, proxy: context.proxy?.counts } };
+        result.problems.push(...await crowd.check(), ...await wrongMembers(pipeline, crowd));
+        add(result.counts, crowd.counts);
     } catch (error) {
-        error.message += `\n${pipeline?.log.slice(-40).join('\n')}`;
+        error.message += `\n${pipeline.log.slice(-40).join('\n')}`;
         throw error;
     } finally {
         crowd?.leave();
-        await pipeline?.stop();
+        await pipeline.stop();
+    }
+}
+
+/** {skip} or {problems, counts, recovery: {fault: [ms, …]}}. onFault(name, ms) is told of each. */
+export async function mongoRun({ rounds = 1, faults, seed = 1, people = 8, rooms = 12, messages = 200, times = 1, onFault } = {}) {
+    const server = await mongodb();
+    const result = { problems: [], recovery: {}, counts: { visits: 0 } };
+    let context;
+    if (server.skip) return { skip: server.skip };
+    try {
+        context = { server, ...await between(server) };
+        for (let i = 0; i < rounds; i++) await round(context, { faults, seed: seed + i, people, rooms, messages, times, onFault }, result);
+        result.counts.proxy = context.proxy?.counts;
+        return result;
+    } finally {
         await context?.proxy?.stop();
         await server.stop?.();
     }
@@ -204,7 +218,7 @@ export async function mongoRun({ rounds = 3, faults: names, seed = 1, people = 8
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
     const text = { type: 'string' };
-    const { values } = parseArgs({ options: { rounds: text, faults: text, seed: text, people: text, rooms: text, messages: text } });
+    const { values } = parseArgs({ options: { rounds: text, times: text, faults: text, seed: text, people: text, rooms: text, messages: text } });
     const { faults, ...numbers } = values;
     const options = Object.fromEntries(Object.entries(numbers).map(([key, value]) => [key, Number(value)]));
     const result = await mongoRun({ ...options, faults: faults?.split(','), onFault: (name, ms) => console.log(`${name}: ${ms} ms`) });
