@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "admin/command.h"
+#include "admin/fill.h"
 #include "admin/listener.h"
 #include "admin/why.h"
 #include "base/clock.h"
@@ -27,7 +28,9 @@ struct record {
     struct listener_file file;
     uint64_t seconds; /* 0: until it is told */
     uint64_t progress_ms;
-    bool incomplete; /* a router has not told its last frames */
+    struct ask *ask;
+    uint64_t filled; /* events that were read from the store */
+    bool incomplete; /* a router has not told its last frames, or there are holes left */
 };
 
 static volatile sig_atomic_t stop_wanted;
@@ -161,7 +164,24 @@ static int drain(struct record *self)
     while (rc == 0 && any(self, is_telling) && clock_monotonic_ms() < deadline_ms)
         rc = step(self, true);
     self->incomplete = any(self, is_telling);
+    if (self->incomplete)
+        fprintf(stderr, "parley: a router did not tell its last frames\n");
     return rc;
+}
+
+/* Frames were lost, or a router has begun anew: events may be missing that the store has. */
+static int fill(struct record *self)
+{
+    const uint64_t *counts = recording_counts(self->file.writer);
+    int rc;
+
+    if (counts[RECORDING_LOST] == 0 && counts[RECORDING_BEGIN] <= self->count)
+        return 0;
+    rc = fill_holes(self->file.writer, self->path, self->ask, self->file.last_us, &self->filled);
+    if (rc == -ETIMEDOUT || rc == -EMSGSIZE)
+        fprintf(stderr, "parley: the store cannot say what was not seen: %s\n", strerror(-rc));
+    self->incomplete = self->incomplete || rc < 0;
+    return rc == -ETIMEDOUT || rc == -EMSGSIZE ? 0 : rc;
 }
 
 static int finish(struct record *self)
@@ -183,8 +203,8 @@ static int finish(struct record *self)
     if (counts[RECORDING_LOST])
         fprintf(stderr, "parley: %" PRIu64 " frames are missing: this machine was too slow\n",
                 counts[RECORDING_LOST]);
-    if (self->incomplete)
-        fprintf(stderr, "parley: a router did not tell its last frames\n");
+    if (self->filled)
+        printf("%" PRIu64 " events were not seen and read from the store\n", self->filled);
     return counts[RECORDING_LOST] || self->incomplete ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
@@ -201,6 +221,8 @@ static int record(struct record *self)
     rc = listen_to_all(self);
     if (rc == 0)
         rc = drain(self);
+    if (rc == 0)
+        rc = fill(self);
     if (rc < 0) {
         fprintf(stderr, "parley: cannot write %s: %s\n", self->path, strerror(-rc));
         return EXIT_FAILURE;
@@ -240,6 +262,8 @@ static int run(const struct command_line *line, struct place *place)
         status = EXIT_FAILURE;
         rc = open_listeners(self, place, partitions, &why);
         if (rc == 0)
+            rc = ask_new(&self->ask, place, &why);
+        if (rc == 0)
             rc = recording_create(&self->file.writer, self->path, clock_wall_ms());
         self->file.began_us = clock_monotonic_us();
         catch_signals();
@@ -250,6 +274,7 @@ static int run(const struct command_line *line, struct place *place)
                     why ? "" : strerror(-rc));
     }
     recording_abandon(&self->file.writer);
+    ask_free(&self->ask);
     for (size_t i = 0; i < self->count; i++)
         listener_close(&self->listeners[i]);
     free(self);

@@ -58,6 +58,8 @@ static void print_counts(const struct story_totals *totals)
     if (totals->unanswered)
         printf("              %-22s %" PRIu64 "\n", "not answered", totals->unanswered);
     printf("snapshot    %" PRIu64 " conversations in the routers' memory\n", totals->snapshots);
+    if (totals->stored)
+        printf("stored      %" PRIu64 " events whose posts were not seen\n", totals->stored);
     printf("routers     %" PRIu64 " beginnings\n", totals->begins);
     if (totals->malformed)
         printf("malformed   %" PRIu64 " frames\n", totals->malformed);
@@ -143,6 +145,7 @@ static void print_json(const struct story *story, const struct recording_reader 
     set_number(root, "unanswered", totals->unanswered);
     set_number(root, "delivers", totals->delivers);
     set_number(root, "snapshots", totals->snapshots);
+    set_number(root, "stored", totals->stored);
     set_number(root, "begins", totals->begins);
     set_number(root, "malformed", totals->malformed);
     set_number(root, "lost", totals->lost);

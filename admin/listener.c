@@ -26,7 +26,6 @@ static void send_start(struct listener *self, uint64_t now_ms)
     control_begin(&frame, WIRE_TYPE_RECORD_START, ++self->trace);
     wire_record_start_encode(&frame, &start);
     self->start_ms = now_ms;
-    self->number = self->received = self->confirmed = 0;
     if (bus_send(self->sock, &frame) < 0)
         self->trace--; /* its queue is full of earlier ones: those will do */
 }
@@ -34,7 +33,8 @@ static void send_start(struct listener *self, uint64_t now_ms)
 static void send_more(struct listener *self, uint64_t now_ms, bool stop)
 {
     AUTO(buf_done) struct buf frame;
-    struct wire_record_more more = {.received = self->received, .stop = stop};
+    struct wire_record_more more = {
+        .received = self->received, .stop = stop, .partitions = self->partitions};
 
     buf_init(&frame, 1024);
     control_begin(&frame, WIRE_TYPE_RECORD_MORE, self->trace);
@@ -101,6 +101,22 @@ static int write_begin(struct listener *self, struct listener_file *file, struct
                                                                   .content = name});
 }
 
+/* It tells from here on, as another process or after it had given us up. */
+static int begin(struct listener *self, struct listener_file *file, const struct bus_frame *frame,
+                 struct wire_bytes name)
+{
+    bool is_again = self->was_begun && frame->head.boot == self->boot;
+    int rc = 0;
+
+    if (is_again) /* nobody knows how much is missing */
+        rc = recording_add_lost(file->writer, self->boot, file->last_us, 1);
+    self->has_shift = is_again;
+    self->boot = frame->head.boot;
+    self->number = self->received = self->confirmed = 0;
+    self->is_begun = self->was_begun = true;
+    return rc < 0 ? rc : write_begin(self, file, name);
+}
+
 static int take_chunk(struct listener *self, struct listener_file *file,
                       const struct bus_frame *frame)
 {
@@ -109,20 +125,14 @@ static int take_chunk(struct listener *self, struct listener_file *file,
 
     if (frame->head.trace != self->trace || wire_record_chunk_decode(frame->body, &chunk) < 0)
         return 0;
-    if (frame->head.number != self->number + 1) { /* a chunk is missing: begin again */
+    if (frame->head.number == 1)
+        rc = begin(self, file, frame, chunk.name);
+    if (rc == 0 && frame->head.number != self->number + 1) { /* a chunk is missing */
         self->is_begun = false;
         return 0;
     }
     self->number++;
     self->received += WIRE_HEAD_BYTES + frame->body.len;
-    if (self->number == 1) {
-        self->has_shift = self->has_shift && frame->head.boot == self->boot;
-        if (self->has_shift) /* it had begun before: nobody knows how much is missing */
-            rc = recording_add_lost(file->writer, self->boot, file->last_us, 1);
-        self->boot = frame->head.boot;
-        self->is_begun = self->was_begun = true;
-        rc = rc < 0 ? rc : write_begin(self, file, chunk.name);
-    }
     if (rc == 0 && chunk.lost > 0)
         rc = recording_add_lost(file->writer, self->boot, file->last_us, chunk.lost);
     if (rc == 0)
@@ -138,7 +148,7 @@ static void take_refusal(struct listener *self, const struct bus_frame *frame)
 
     if (frame->head.trace != self->trace || wire_status_reply_decode(frame->body, &reply) < 0)
         return;
-    if (reply.status == WIRE_NOT_FOUND) /* another process, or we were silent for too long */
+    if (reply.status == WIRE_NOT_FOUND) /* another process that was told to stop */
         self->is_begun = false;
     self->is_refused = reply.status == WIRE_CONFLICT;
 }

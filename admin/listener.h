@@ -5,7 +5,7 @@
 #include "admin/control.h"
 #include "base/recording.h"
 
-#define LISTENER_MORE_MS 250           /* a sign of life to the router … */
+#define LISTENER_MORE_MS 50            /* a sign of life to the router … */
 #define LISTENER_MORE_BYTES (1u << 20) /* … and after so many bytes */
 #define LISTENER_AGAIN_MS 1000         /* an unanswered start is asked again */
 

@@ -60,10 +60,6 @@ void replay_on_answer(void *arg, uint32_t tag, const struct wire_answer *answer)
         .status = post->status, .seq = post->seq, .messages = post->messages};
 
     self->targets[post->conversation].flying--;
-    if (!post->answered && !post->numbered) {
-        self->counts.unknown++;
-        return;
-    }
     if (post->numbered && !post->voided) {
         if (!post->answered || post->status != WIRE_OK)
             expected.status = WIRE_DUPLICATE; /* nothing else is known of it */
@@ -101,15 +97,38 @@ static void count_fate(struct replay *self, enum fate fate)
     self->counts.skipped += fate == SKIP;
 }
 
+/* From the event that the store has of it. */
+static int make_post(struct wire_head *head, struct wire_bytes *body, struct buf *made)
+{
+    struct wire_deliver deliver;
+    struct wire_event event;
+
+    if (wire_deliver_decode(*body, &deliver) < 0 || wire_event_decode(deliver.event, &event) < 0)
+        return -EPROTO;
+    head->type = WIRE_TYPE_POST;
+    head->at_ms = event.at_ms;
+    wire_post_encode(made, &(struct wire_post){.conversation = event.conversation,
+                                               .kind = event.kind,
+                                               .actor = event.actor,
+                                               .client_id = event.client_id,
+                                               .fingerprint = event.fingerprint,
+                                               .body = event.body});
+    *body = wire_buf(made);
+    return 0;
+}
+
 static int push(struct replay *self, uint32_t at, char **ret_why)
 {
+    AUTO(buf_done) struct buf made;
     const struct story_post *post = &self->story->posts[at];
     struct recording_record record;
     struct wire_head head;
     struct wire_bytes body;
 
+    buf_init(&made, WIRE_FRAME_MAX);
     if (recording_read_at(self->reader, post->offset, &record) != 1 ||
-        wire_head_decode(record.content, &head, &body) < 0)
+        wire_head_decode(record.content, &head, &body) < 0 ||
+        (post->stored && make_post(&head, &body, &made) < 0))
         return why_say(ret_why, -EIO, "the recording changed while it was read");
     self->targets[post->conversation].flying++;
     feeder_post(self->feeder, &head, body, at);

@@ -7,8 +7,9 @@
 
 #define REPLAY_SHOWN_MAX 20        /* differences that are described; the others are counted */
 #define REPLAY_PER_CONVERSATION 32 /* posts under way */
-#define REPLAY_AGAIN 16 /* of the newest events that the store has, so many are posted once more \
-                         */
+#define REPLAY_AGAIN                                                            \
+    16 /* of the newest events that the store has, so many are posted once more \
+        */
 
 struct replay_target {
     uint64_t head; /* of the store, before anything was pushed */
@@ -22,7 +23,6 @@ struct replay_counts {
     uint64_t passed;   /* not pushed: left no mark, and the log has gone on since */
     uint64_t skipped;  /* not pushed: see story_post.skipped */
     uint64_t answered; /* compared */
-    uint64_t unknown;  /* answers to which the recording has none */
     uint64_t events;   /* compared */
     uint64_t differences;
 };

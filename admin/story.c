@@ -106,12 +106,28 @@ static void await_answer(struct reading *self, const struct wire_head *head, uin
     HASH_ADD(hh, self->asked, key, sizeof made->key, made);
 }
 
+static void add_post(struct reading *self, const struct recording_record *record,
+                     const struct wire_post *post)
+{
+    struct story *story = self->story;
+    struct story_conversation *conversation = find_conversation(story, &post->conversation);
+
+    conversation->posts++;
+    GROW(story->posts, story->post_count, story->post_room);
+    story->posts[story->post_count++] = (struct story_post){
+        .offset = record->offset,
+        .at_us = record->at_us,
+        .conversation = conversation->at,
+        .name = find_name(self, post),
+        .router = find_router(story, record->router),
+    };
+}
+
 static int take_post(struct reading *self, const struct recording_record *record,
                      const struct wire_head *head, struct wire_bytes body)
 {
     struct story *story = self->story;
     struct wire_post post;
-    struct story_conversation *conversation;
 
     if (wire_post_decode(body, &post) < 0) {
         story->totals.malformed++;
@@ -119,17 +135,8 @@ static int take_post(struct reading *self, const struct recording_record *record
     }
     if (story->post_count == STORY_POSTS_MAX)
         return -EMSGSIZE;
-    conversation = find_conversation(story, &post.conversation);
-    conversation->posts++;
-    GROW(story->posts, story->post_count, story->post_room);
-    story->posts[story->post_count] = (struct story_post){
-        .offset = record->offset,
-        .at_us = record->at_us,
-        .conversation = conversation->at,
-        .name = find_name(self, &post),
-        .router = find_router(story, record->router),
-    };
-    await_answer(self, head, (uint32_t)story->post_count++);
+    add_post(self, record, &post);
+    await_answer(self, head, (uint32_t)story->post_count - 1);
     story->totals.posts++;
     story->totals.kinds[post.kind < COUNT_OF(story->totals.kinds) ? post.kind : 0]++;
     return 0;
@@ -205,6 +212,23 @@ static void blame_void(struct story *self, struct story_conversation *conversati
     post->place = seq;
 }
 
+static void add_event(struct story_conversation *conversation, uint64_t seq, uint64_t offset)
+{
+    GROW(conversation->events, conversation->event_count, conversation->event_room);
+    conversation->events[conversation->event_count++] = (struct story_event){seq, offset};
+}
+
+/* The router that delivers an event has numbered its post. */
+static void learn_name(struct reading *self, const struct wire_event *event, uint16_t router)
+{
+    struct wire_post post = {
+        .conversation = event->conversation, .actor = event->actor, .client_id = event->client_id};
+    uint32_t at = find_name(self, &post); /* which may move the list */
+
+    self->names[at].seq = event->seq;
+    self->names[at].router = router + 1u;
+}
+
 static void take_deliver(struct reading *self, const struct recording_record *record,
                          struct wire_bytes body)
 {
@@ -212,6 +236,7 @@ static void take_deliver(struct reading *self, const struct recording_record *re
     struct wire_deliver deliver;
     struct wire_event event;
     struct story_conversation *conversation;
+    uint16_t router = find_router(story, record->router);
 
     if (wire_deliver_decode(body, &deliver) < 0 || wire_event_decode(deliver.event, &event) < 0) {
         story->totals.malformed++;
@@ -219,11 +244,36 @@ static void take_deliver(struct reading *self, const struct recording_record *re
     }
     story->totals.delivers++;
     conversation = find_conversation(story, &event.conversation);
-    GROW(conversation->events, conversation->event_count, conversation->event_room);
-    conversation->events[conversation->event_count++] =
-        (struct story_event){event.seq, record->offset};
+    add_event(conversation, event.seq, record->offset);
     if (event.kind == WIRE_KIND_VOID)
-        blame_void(story, conversation, find_router(story, record->router), event.seq);
+        blame_void(story, conversation, router, event.seq);
+    else
+        learn_name(self, &event, router);
+}
+
+/* The post must have been like this. A void tells nothing of the one that has caused it. */
+static void take_stored(struct reading *self, const struct recording_record *record,
+                        struct wire_bytes body)
+{
+    struct story *story = self->story;
+    struct wire_deliver deliver;
+    struct wire_event event;
+    struct wire_post post;
+
+    if (wire_deliver_decode(body, &deliver) < 0 || wire_event_decode(deliver.event, &event) < 0) {
+        story->totals.malformed++;
+        return;
+    }
+    story->totals.stored++;
+    add_event(find_conversation(story, &event.conversation), event.seq, record->offset);
+    if (event.kind == WIRE_KIND_VOID || story->post_count == STORY_POSTS_MAX)
+        return;
+    post = (struct wire_post){
+        .conversation = event.conversation, .actor = event.actor, .client_id = event.client_id};
+    add_post(self, record, &post);
+    story->posts[story->post_count - 1].stored = true;
+    story->posts[story->post_count - 1].numbered = true;
+    story->posts[story->post_count - 1].place = event.seq;
 }
 
 /* The first thing told of a conversation says where the recording begins in it. */
@@ -259,6 +309,8 @@ static int take_frame(struct reading *self, const struct recording_record *recor
         take_answer(self, record, &head, body);
     else if (record->kind == RECORDING_OUT && head.type == WIRE_TYPE_DELIVER)
         take_deliver(self, record, body);
+    else if (record->kind == RECORDING_STORED && head.type == WIRE_TYPE_DELIVER)
+        take_stored(self, record, body);
     else if (record->kind == RECORDING_SNAPSHOT && head.type == WIRE_TYPE_RECORD_STATE)
         take_state(self->story, body);
     else

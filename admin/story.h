@@ -39,10 +39,12 @@ struct story_post {
     uint16_t router;        /* in the story's list */
     uint8_t status;         /* enum wire_result; if answered */
     bool answered;
+    bool stored;   /* not seen: made from the event that the store has */
     bool numbered; /* an event or (voided) a void stands at place because of it */
     bool voided;
     bool weak;    /* the event was stored before anybody was answered: by an earlier try, say */
-    bool skipped; /* it left no mark, and would leave one if it came again */
+    bool skipped; /* it left no mark and would leave one if it came again, or nobody knows what
+                     became of it */
 };
 
 struct story_router {
@@ -51,7 +53,7 @@ struct story_router {
 };
 
 struct story_totals {
-    uint64_t records, posts, revokes, answers, delivers, snapshots, begins, lost, malformed;
+    uint64_t records, posts, revokes, answers, delivers, snapshots, begins, lost, stored, malformed;
     uint64_t kinds[16];    /* posts by enum wire_kind; 0: others */
     uint64_t statuses[16]; /* answers by enum wire_result; 15: others */
     uint64_t unanswered, skipped;

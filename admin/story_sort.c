@@ -11,13 +11,12 @@ static void learn_names(struct story *self, struct story_name *names)
         const struct story_post *post = &self->posts[i];
         struct story_name *name = &names[post->name];
 
-        if (!post->answered || post->status == WIRE_UNAVAILABLE)
-            continue;
-        name->decided = true;
-        if (post->status == WIRE_OK && name->ok_router == 0) {
+        if (post->stored) { /* no other one has made it */
+            *name = (struct story_name){.seq = post->place, .owned = true};
+        } else if (post->answered && post->status == WIRE_OK && !name->owned) {
             name->seq = post->seq;
-            name->ok_router = post->router + 1u;
-        } else if (post->status == WIRE_DUPLICATE && name->seq == 0) {
+            name->router = post->router + 1u;
+        } else if (post->answered && post->status == WIRE_DUPLICATE && name->seq == 0) {
             name->seq = post->seq;
         }
     }
@@ -70,10 +69,10 @@ static void find_owners(struct story *self, struct story_name *names)
 
         if (!fits || post->numbered || name->owned || name->seq == 0 ||
             name->seq <= self->conversations[post->conversation]->base ||
-            (name->ok_router != 0 && name->ok_router != post->router + 1u))
+            (name->router != 0 && name->router != post->router + 1u))
             continue;
         post->numbered = name->owned = true;
-        post->weak = name->ok_router == 0;
+        post->weak = name->router == 0;
         post->place = name->seq;
     }
 }
@@ -86,7 +85,7 @@ static bool is_distant(const struct story_post *post)
            post->place >= post->seq + STORY_MEMORY;
 }
 
-static void find_places(struct story *self, const struct story_name *names)
+static void find_places(struct story *self)
 {
     for (size_t i = 0; i < self->conversation_count; i++)
         self->conversations[i]->top = self->conversations[i]->base;
@@ -100,10 +99,9 @@ static void find_places(struct story *self, const struct story_name *names)
             conversation->disordered = true;
         else
             conversation->top = post->place;
-        self->totals.unanswered += !post->answered;
+        self->totals.unanswered += !post->answered && !post->stored;
         post->skipped = (post->answered && post->status == WIRE_UNAVAILABLE) ||
-                        (!post->answered && !post->numbered && names[post->name].decided) ||
-                        is_distant(post);
+                        (!post->answered && !post->numbered) || is_distant(post);
         self->totals.skipped += post->skipped;
     }
 }
@@ -232,7 +230,7 @@ void story_sort(struct story *self, struct story_name *names)
     learn_names(self, names);
     find_bases(self);
     find_owners(self, names);
-    find_places(self, names);
+    find_places(self);
     find_order(self);
     raise_bases(self);
     find_missing(self);

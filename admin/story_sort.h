@@ -6,10 +6,9 @@
 
 /* Of a name (an actor's client id in a conversation): what is known when all was read. */
 struct story_name {
-    uint64_t seq;       /* its event's number; 0: none is known */
-    uint32_t ok_router; /* the router that answered `ok`, + 1; 0: none did */
-    bool decided;       /* some try of it was answered */
-    bool owned;         /* the post that got the number is found */
+    uint64_t seq;    /* its event's number; 0: none is known */
+    uint32_t router; /* the one that answered `ok` or delivered it, + 1; 0: none did */
+    bool owned;      /* the post that got the number is found */
 };
 
 void story_sort(struct story *self, struct story_name *names);

@@ -201,9 +201,11 @@
 /* To a router: from now on tell me what enters and leaves of these partitions, by record_chunk
  * frames, numbered from 1. status_reply conflict: another one records. */
 #define WIRE_RECORD_START(X) X(u64, partitions)
-/* To a router, at least once a second while it records: so many bytes of chunk bodies have come;
- * stop 1: no more. status_reply not_found: nothing is recorded for you (any more). */
-#define WIRE_RECORD_MORE(X) X(u64, received) X(u8, stop)
+/* To a router, at least once a second while it records: so many bytes of chunk frames have come;
+ * stop 1: no more. To one that does not record for the sender (any more) it is a record_start, so
+ * that one which was started anew loses little; or, with stop 1, answered by status_reply
+ * not_found. */
+#define WIRE_RECORD_MORE(X) X(u64, received) X(u8, stop) X(u64, partitions)
 /* name: the router's; lost: so many frames are missing before those of the list (records
  * `recorded`); last 1: it has stopped. */
 #define WIRE_RECORD_CHUNK(X) X(bytes, name) X(u64, lost) X(u8, last) X(list, frames)

@@ -252,18 +252,17 @@ static bool is_from_recorder(const struct tap *self, const struct bus_peer *peer
            memcmp(self->peer.bytes, peer->bytes, peer->len) == 0;
 }
 
-static void begin(struct tap *self, const struct bus_frame *request,
-                  const struct wire_record_start *wanted)
+static void begin(struct tap *self, const struct bus_frame *request, uint64_t partitions)
 {
     if (self->peer.len > 0 && !is_from_recorder(self, &request->peer)) {
         service_reply_status(self->service, &request->peer, request->head.trace, WIRE_CONFLICT,
                              "somebody else is recording");
         return;
     }
-    log_info("recorded from now on", "partitions=%016llx", (unsigned long long)wanted->partitions);
+    log_info("recorded from now on", "partitions=%016llx", (unsigned long long)partitions);
     self->peer = request->peer;
     self->trace = request->head.trace;
-    self->partitions = self->unlisted = wanted->partitions;
+    self->partitions = self->unlisted = partitions;
     self->number = self->sent = self->received = 0;
     self->heard_ms = clock_monotonic_ms();
     self->generation++;
@@ -279,8 +278,11 @@ static void go_on(struct tap *self, const struct bus_frame *request,
                   const struct wire_record_more *more)
 {
     if (!is_from_recorder(self, &request->peer)) {
-        service_reply_status(self->service, &request->peer, request->head.trace, WIRE_NOT_FOUND,
-                             "nothing is recorded for you");
+        if (!more->stop)
+            begin(self, request, more->partitions);
+        else
+            service_reply_status(self->service, &request->peer, request->head.trace, WIRE_NOT_FOUND,
+                                 "nothing is recorded for you");
         return;
     }
     self->heard_ms = clock_monotonic_ms();
@@ -301,7 +303,7 @@ static void on_command(void *arg, const struct bus_frame *request)
 
     if (request->head.type == WIRE_TYPE_RECORD_START &&
         wire_record_start_decode(request->body, &wanted) == 0)
-        begin(self, request, &wanted);
+        begin(self, request, wanted.partitions);
     else if (request->head.type == WIRE_TYPE_RECORD_MORE &&
              wire_record_more_decode(request->body, &more) == 0)
         go_on(self, request, &more);
