@@ -18,6 +18,7 @@
 #include "edge/transport/lws.h"
 
 #define WATCH_MS 200 /* how often health and gauges are looked at */
+#define STALL_S 45   /* as long as a Socket.IO client may be silent */
 
 struct edge {
     struct service *service;
@@ -173,6 +174,7 @@ static int open_transport(struct edge *self)
         .key = path_or_null(conf, "edge/tls_key"),
         .queue_bytes = (size_t)conf_number(conf, "edge/queue_bytes"),
         .queue_messages = (size_t)conf_number(conf, "edge/queue_messages"),
+        .stall_s = STALL_S,
         .request = on_request,
         .arg = self,
     };

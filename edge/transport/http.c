@@ -187,10 +187,15 @@ static int write_answer(struct http_request *self, bool *ret_waits)
 /* Not read from while it waits. for_writing: the answer waits for room. */
 static void pause_reading(struct http_request *self, bool for_writing)
 {
+    unsigned stall_s = self->conn.transport->options.stall_s;
     struct lws *wsi = self->conn.wsi;
 
     lws_rx_flow_control(wsi, 0);
-    lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
+    if (for_writing && stall_s)
+        lws_set_timeout(wsi, PENDING_TIMEOUT_HTTP_CONTENT,
+                        (int)stall_s); /* anew, as some has gone */
+    else
+        lws_set_timeout(wsi, NO_PENDING_TIMEOUT, 0);
     watch_start(self->conn.transport->watch, &self->watch, lws_get_socket_fd(wsi), for_writing);
 }
 

@@ -19,6 +19,7 @@ struct transport_options {
     const char *key;
     size_t queue_bytes;    /* what may wait for one WebSocket … */
     size_t queue_messages; /* … at its limit ws_send refuses */
+    unsigned stall_s;      /* so long a client may take nothing of an answer; 0: for ever */
 
     /* Every request, upgrades too. false: not taken; the files are looked at, then 404. Taken: it
      * must be answered once (http.h). */

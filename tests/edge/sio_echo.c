@@ -2,7 +2,7 @@
  * /engine.io/, Socket.IO with "/", "/custom" and "/slow" on /socket.io/, plain HTTP below /http/.
  *
  *   parley-sio-echo --port N [--cert FILE --key FILE] [--files DIR] [--origin URL]
- *                   [--queue BYTES] [--slow-ping]
+ *                   [--queue BYTES] [--slow-ping] [--stall SECONDS]
  *
  * Prints "port N" when it listens; ends on SIGTERM or SIGINT, with status 1 if anything was left in
  * its loop. */
@@ -277,10 +277,15 @@ static int take_down(struct echo *self)
 static void read_flags(struct echo *self, int argc, char **argv)
 {
     static const struct option flags[] = {
-        {"port", required_argument, NULL, 'p'},   {"cert", required_argument, NULL, 'c'},
-        {"key", required_argument, NULL, 'k'},    {"files", required_argument, NULL, 'f'},
-        {"origin", required_argument, NULL, 'o'}, {"queue", required_argument, NULL, 'q'},
-        {"slow-ping", no_argument, NULL, 's'},    {0},
+        {"port", required_argument, NULL, 'p'},
+        {"cert", required_argument, NULL, 'c'},
+        {"key", required_argument, NULL, 'k'},
+        {"files", required_argument, NULL, 'f'},
+        {"origin", required_argument, NULL, 'o'},
+        {"queue", required_argument, NULL, 'q'},
+        {"slow-ping", no_argument, NULL, 's'},
+        {"stall", required_argument, NULL, 'S'},
+        {0},
     };
     int flag;
 
@@ -304,6 +309,9 @@ static void read_flags(struct echo *self, int argc, char **argv)
             break;
         case 'q':
             self->options.queue_bytes = (size_t)atol(optarg);
+            break;
+        case 'S':
+            self->options.stall_s = (unsigned)atoi(optarg);
             break;
         case 's':
             self->slow_ping = true;

@@ -1,5 +1,6 @@
 // Readers that stop: what a queue at its limit drops, what it never drops, and when the connection is closed.
 import assert from 'node:assert/strict';
+import net from 'node:net';
 import { test } from 'node:test';
 import { Echo, eventually } from '../lib/echo.mjs';
 import { Polling, SEPARATOR, Socket } from '../lib/sio.mjs';
@@ -124,5 +125,31 @@ test('one that reads gets all of what is more than a queue in one turn', async (
   await eventually(() => socket.arrived.filter(isFlood).length === 120);
   assert(!socket.arrived.includes('42["dropped"]'));
   socket.end();
+  await echo.stop();
+});
+
+test('one that takes nothing of an answer is closed after a while, one that takes some of it now and then is not', async (t) => {
+  const echo = await start(t, '--slow-ping', '--stall', '1');
+  const ask = () => {
+    const socket = net.connect(echo.port, '127.0.0.1');
+    socket.on('error', () => {});
+    socket.got = 0;
+    socket.on('data', (data) => { socket.got += data.length; });
+    socket.on('close', () => { socket.gone = true; });
+    socket.pause();
+    socket.write('GET /http/big?bytes=30000000 HTTP/1.1\r\nHost: x\r\n\r\n');
+    return socket;
+  };
+  const reads = ask(), never = ask();
+  const begun = performance.now();
+  const sip = setInterval(() => { reads.resume(); setTimeout(() => reads.pause(), 5); }, 100);
+  t.after(() => { clearInterval(sip); reads.destroy(); never.destroy(); });
+  await eventually(() => reads.got >= 30000000 || reads.gone, 30000);
+  assert(reads.got >= 30000000, `it got ${reads.got} bytes in ${performance.now() - begun} ms`);
+  await eventually(() => performance.now() - begun > 4000);
+  never.resume();
+  await eventually(() => never.gone);
+  assert(never.got < 30000000);
+  reads.destroy();
   await echo.stop();
 });
