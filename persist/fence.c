@@ -138,26 +138,24 @@ static bool may_have(const struct fence *self, const struct wire_claim *claim, u
 static int claim_round(struct fence *self, const struct wire_claim *claim, uint64_t *mask,
                        struct buf *list, uint32_t *count)
 {
-    bool too_late = false;
+    struct wire_holding holdings[ID_PARTITIONS];
+    size_t wanted = 0;
+    uint64_t taken = 0;
+    int rc;
 
-    for (unsigned p = 0; p < ID_PARTITIONS; p++) {
-        struct wire_holding holding = {(uint16_t)p, self->claimed[p] + 1, WIRE_ROUTER,
-                                       claim->holder};
-        int rc;
-
-        if (!(*mask >> p & 1))
+    for (unsigned p = 0; p < ID_PARTITIONS; p++)
+        if (*mask >> p & 1)
+            holdings[wanted++] = (struct wire_holding){(uint16_t)p, self->claimed[p] + 1,
+                                                       WIRE_ROUTER, claim->holder};
+    rc = wanted ? self->store->ops->claim(self->store, holdings, wanted, &taken) : 0;
+    for (size_t i = 0; i < wanted && rc == 0; i++) {
+        if (taken >> i & 1)
             continue;
-        rc = self->store->ops->claim(self->store, &holding);
-        if (rc < 0 && rc != -EEXIST)
-            return rc;
-        too_late = too_late || rc == -EEXIST;
-        if (rc == -EEXIST)
-            continue;
-        wire_holding_add(list, count, &holding);
-        note_claim(self, &holding);
-        *mask &= ~(1ull << p);
+        wire_holding_add(list, count, &holdings[i]);
+        note_claim(self, &holdings[i]);
+        *mask &= ~(1ull << holdings[i].partition);
     }
-    return too_late ? -EEXIST : 0;
+    return rc == 0 && taken ? -EEXIST : rc;
 }
 
 /* Decided at once for all, since a claim is a sign of life of its holder for all that it holds. */

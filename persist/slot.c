@@ -79,7 +79,7 @@ int slot_claim(struct slot *self, struct store *store)
         return -EPERM;
     holding.partition = (uint16_t)slot_partition(self->topology, index);
     holding.epoch = found.epochs[holding.partition] + 1;
-    rc = store->ops->claim(store, &holding);
+    rc = store_claim(store, &holding);
     if (rc == -EEXIST)
         self->epoch = holding.epoch;
     if (rc < 0)

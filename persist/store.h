@@ -43,8 +43,9 @@ struct store_ops {
      * returns, also what a writer that died, or whose append came late, had left undone. */
     STORE_OP(settle, const struct id *conversation);
 
-    /* Inserts role/partition/epoch. -EEXIST: somebody has it. */
-    STORE_OP(claim, const struct wire_holding *holding);
+    /* Inserts role/partition/epoch of each, at most ID_PARTITIONS; *ret_taken: a mask of those, by
+     * their place here, that somebody has. */
+    STORE_OP(claim, const struct wire_holding *holdings, size_t count, uint64_t *ret_taken);
     /* The highest epoch of every partition of the role, ascending by partition. */
     STORE_OP(holdings, uint8_t role, store_holding_fn *fn, void *arg);
 
@@ -95,6 +96,9 @@ struct store_ops {
 };
 
 extern const struct store_ops store_sqlite, store_mongo;
+
+/* Claims one alone: -EEXIST when somebody has it. */
+int store_claim(struct store *self, const struct wire_holding *holding) MUST_CHECK;
 
 /* The implementation called kind, or NULL. */
 const struct store_ops *store_find(const char *kind);

@@ -49,6 +49,9 @@ struct store_mongo *mongo_of(struct store *self);
 int mongo_error(struct store_mongo *self, const bson_error_t *error);
 /* A reply that was acknowledged by one server only: nothing is known then. */
 bool mongo_is_unsettled(const bson_t *reply);
+/* Where an ordered bulk stopped because of a unique index whose record is durable. -EAGAIN when
+ * that is not what stopped it. */
+int mongo_refused(const bson_t *reply, size_t *ret) MUST_CHECK;
 /* Says so; -EAGAIN. */
 int mongo_unsettled(struct store_mongo *self);
 

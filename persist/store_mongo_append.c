@@ -263,20 +263,6 @@ static void forget_from(struct appending *self, size_t n)
         states_drop(self->store->states, &self->events[self->inserts[n]].conversation);
 }
 
-/* Where the bulk stopped because of a unique index. -EAGAIN when that is not what stopped it. */
-static int refused_insert(const bson_t *reply, size_t *ret)
-{
-    bson_iter_t iter, index, code;
-
-    if (mongo_is_unsettled(reply) || !bson_iter_init(&iter, reply) ||
-        !bson_iter_find_descendant(&iter, "writeErrors.0.code", &code) ||
-        bson_iter_as_int64(&code) != 11000 || !bson_iter_init(&iter, reply) ||
-        !bson_iter_find_descendant(&iter, "writeErrors.0.index", &index))
-        return -EAGAIN;
-    *ret = (size_t)bson_iter_as_int64(&index);
-    return 0;
-}
-
 /* The number or the client id of insert number n stands already. On return the next round begins
  * at *ret_next. */
 static int settle_refused(struct appending *self, size_t n, size_t *ret_next)
@@ -314,7 +300,7 @@ static int run_bulk(struct appending *self, size_t *next)
         bson_destroy(&reply);
         return 0;
     }
-    if (refused_insert(&reply, &refused) == 0 && refused < self->insert_count) {
+    if (mongo_refused(&reply, &refused) == 0 && refused < self->insert_count) {
         forget_from(self, refused);
         rc = settle_refused(self, refused, next);
     } else {

@@ -184,12 +184,10 @@ static int prune_claims(struct store_mongo *self, const struct wire_holding *hol
     return rc;
 }
 
-int mongo_claim(struct store *base, const struct wire_holding *holding)
+static void put_claim(mongoc_bulk_operation_t *bulk, const struct wire_holding *holding)
 {
-    struct store_mongo *self = mongo_of(base);
     bson_t doc = BSON_INITIALIZER;
     char key[60];
-    int rc;
 
     snprintf(key, sizeof key, "%u/%u/%u", holding->role, holding->partition, holding->epoch);
     BSON_APPEND_UTF8(&doc, "_id", key);
@@ -197,10 +195,66 @@ int mongo_claim(struct store *base, const struct wire_holding *holding)
     BSON_APPEND_INT32(&doc, "partition", holding->partition);
     mongo_put_number(&doc, "epoch", holding->epoch);
     mongo_put_bytes(&doc, "holder", holding->holder);
-    rc = mongo_insert(self, MONGO_CLAIMS, &doc);
+    mongoc_bulk_operation_insert(bulk, &doc);
     bson_destroy(&doc);
-    /* A delete costs as much as the claim: not each time. */
-    return rc == 0 && holding->epoch % CLAIMS_KEPT == 0 ? prune_claims(self, holding) : rc;
+}
+
+/* Up to the first one that somebody has: 1, and its place. */
+static int insert_claims(struct store_mongo *self, const struct wire_holding *holdings,
+                         size_t count, size_t *ret_at)
+{
+    mongoc_bulk_operation_t *bulk = mongoc_collection_create_bulk_operation_with_opts(
+        self->collections[MONGO_CLAIMS], NULL); /* ordered */
+    bson_error_t error = {0};
+    bson_t reply;
+    int rc = 0;
+
+    for (size_t i = 0; i < count; i++)
+        put_claim(bulk, &holdings[i]);
+    if (!mongoc_bulk_operation_execute(bulk, &reply, &error) || mongo_is_unsettled(&reply)) {
+        if (mongo_is_unsettled(&reply))
+            rc = mongo_unsettled(self);
+        else if (mongo_refused(&reply, ret_at) == 0 && *ret_at < count)
+            rc = 1;
+        else
+            rc = mongo_error(self, &error);
+    }
+    bson_destroy(&reply);
+    mongoc_bulk_operation_destroy(bulk);
+    return rc;
+}
+
+/* A delete costs as much as a claim: not each time. */
+static int prune_old(struct store_mongo *self, const struct wire_holding *holdings, size_t count,
+                     uint64_t taken)
+{
+    int rc = 0;
+
+    for (size_t i = 0; i < count && rc == 0; i++)
+        if (holdings[i].epoch % CLAIMS_KEPT == 0 && !(taken >> i & 1))
+            rc = prune_claims(self, &holdings[i]);
+    return rc;
+}
+
+int mongo_claim(struct store *base, const struct wire_holding *holdings, size_t count,
+                uint64_t *ret_taken)
+{
+    struct store_mongo *self = mongo_of(base);
+    uint64_t taken = 0;
+    size_t at = 0, refused = 0;
+    int rc = 1;
+
+    while (rc == 1 && at < count) {
+        rc = insert_claims(self, &holdings[at], count - at, &refused);
+        if (rc == 1) {
+            taken |= 1ull << (at + refused);
+            at += refused + 1;
+        }
+    }
+    if (rc < 0)
+        return rc;
+    *ret_taken = taken;
+    return prune_old(self, holdings, count, taken);
 }
 
 struct highest {

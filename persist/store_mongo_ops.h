@@ -15,7 +15,7 @@ int mongo_members(struct store *, const struct id *, const struct id *, uint32_t
                   void *);
 int mongo_memberships(struct store *, const struct id *, const struct id *, uint32_t, store_id_fn *,
                       void *);
-int mongo_claim(struct store *, const struct wire_holding *);
+int mongo_claim(struct store *, const struct wire_holding *, size_t, uint64_t *);
 int mongo_holdings(struct store *, uint8_t, store_holding_fn *, void *);
 int mongo_user_add(struct store *, const struct wire_user *, const char **);
 int mongo_user_get(struct store *, const struct id *, store_user_fn *, void *);

@@ -182,3 +182,16 @@ bool mongo_is_unsettled(const bson_t *reply)
            BSON_ITER_HOLDS_ARRAY(&iter) && bson_iter_recurse(&iter, &child) &&
            bson_iter_next(&child);
 }
+
+int mongo_refused(const bson_t *reply, size_t *ret)
+{
+    bson_iter_t iter, index, code;
+
+    if (mongo_is_unsettled(reply) || !bson_iter_init(&iter, reply) ||
+        !bson_iter_find_descendant(&iter, "writeErrors.0.code", &code) ||
+        bson_iter_as_int64(&code) != 11000 || !bson_iter_init(&iter, reply) ||
+        !bson_iter_find_descendant(&iter, "writeErrors.0.index", &index))
+        return -EAGAIN;
+    *ret = (size_t)bson_iter_as_int64(&index);
+    return 0;
+}

@@ -75,7 +75,7 @@ int sqlite_members(struct store *, const struct id *, const struct id *, uint32_
                    store_member_fn *, void *);
 int sqlite_memberships(struct store *, const struct id *, const struct id *, uint32_t,
                        store_id_fn *, void *);
-int sqlite_claim(struct store *, const struct wire_holding *);
+int sqlite_claim(struct store *, const struct wire_holding *, size_t, uint64_t *);
 int sqlite_holdings(struct store *, uint8_t, store_holding_fn *, void *);
 int sqlite_user_add(struct store *, const struct wire_user *, const char **);
 int sqlite_user_get(struct store *, const struct id *, store_user_fn *, void *);

@@ -122,9 +122,8 @@ static int prune_claims(struct store_sqlite *self, const struct wire_holding *ho
     return sqlite_run(&query);
 }
 
-int sqlite_claim(struct store *base, const struct wire_holding *holding)
+static int insert_claim(struct store_sqlite *self, const struct wire_holding *holding)
 {
-    struct store_sqlite *self = sqlite_of(base);
     struct query query = sqlite_query(self, SQL_CLAIM);
     int rc;
 
@@ -134,6 +133,26 @@ int sqlite_claim(struct store *base, const struct wire_holding *holding)
     sqlite_put_bytes(&query, holding->holder);
     rc = sqlite_run(&query);
     return rc == 0 && holding->epoch > CLAIMS_KEPT ? prune_claims(self, holding) : rc;
+}
+
+int sqlite_claim(struct store *base, const struct wire_holding *holdings, size_t count,
+                 uint64_t *ret_taken)
+{
+    struct store_sqlite *self = sqlite_of(base);
+    uint64_t taken = 0;
+    int rc = sqlite_simple(self, SQL_BEGIN_WRITE);
+
+    for (size_t i = 0; i < count && rc == 0; i++) {
+        rc = insert_claim(self, &holdings[i]);
+        if (rc == -EEXIST) {
+            taken |= 1ull << i;
+            rc = 0;
+        }
+    }
+    rc = sqlite_end(self, rc);
+    if (rc == 0)
+        *ret_taken = taken;
+    return rc;
 }
 
 int sqlite_holdings(struct store *base, uint8_t role, store_holding_fn *fn, void *arg)

@@ -553,7 +553,7 @@ static void an_epoch_is_claimed_once(void **state)
         for (size_t i = 0; i < 2; i++) {
             struct store *store = (epoch + i) % 2 ? self->store : other;
             struct wire_holding holding = {7, epoch, WIRE_ROUTER, wire_text(i ? "late" : "first")};
-            int rc = store->ops->claim(store, &holding);
+            int rc = store_claim(store, &holding);
 
             assert_int_equal(rc, i ? -EEXIST : 0);
             won[store == other] += rc == 0;
@@ -561,6 +561,31 @@ static void an_epoch_is_claimed_once(void **state)
     assert_int_equal(won[0], 10);
     assert_int_equal(won[1], 10);
     other->ops->close(&other);
+}
+
+static void what_others_have_of_many_claims_is_told(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    struct wire_holding theirs[] = {{1, 1, WIRE_ROUTER, wire_text("first")},
+                                    {5, 1, WIRE_ROUTER, wire_text("first")}};
+    struct wire_holding ours[64];
+    struct holdings holdings = {0};
+    uint64_t taken = 1;
+
+    for (uint16_t p = 0; p < 64; p++)
+        ours[p] = (struct wire_holding){p, 1, WIRE_ROUTER, wire_text("late")};
+    assert_int_equal(self->store->ops->claim(self->store, theirs, 2, &taken), 0);
+    assert_int_equal(taken, 0);
+    assert_int_equal(self->store->ops->claim(self->store, ours, 64, &taken), 0);
+    assert_int_equal(taken, 1 << 1 | 1 << 5);
+    fixture_reopen(self);
+    assert_int_equal(self->store->ops->holdings(self->store, WIRE_ROUTER, take_holding, &holdings),
+                     0);
+    assert_int_equal(holdings.count, 64);
+    assert_string_equal(holdings.holders[5], "first");
+    assert_string_equal(holdings.holders[6], "late");
+    assert_int_equal(self->store->ops->claim(self->store, ours, 64, &taken), 0);
+    assert_int_equal(taken, UINT64_MAX);
 }
 
 static void holdings_are_the_highest_epochs_of_a_role(void **state)
@@ -574,7 +599,7 @@ static void holdings_are_the_highest_epochs_of_a_role(void **state)
     struct holdings holdings = {0};
 
     for (size_t i = 0; i < COUNT_OF(all); i++)
-        assert_int_equal(self->store->ops->claim(self->store, &all[i]), 0);
+        assert_int_equal(store_claim(self->store, &all[i]), 0);
     fixture_reopen(self);
     assert_int_equal(self->store->ops->holdings(self->store, WIRE_ROUTER, take_holding, &holdings),
                      0);
@@ -900,6 +925,7 @@ int main(void)
         ON_BOTH(members_and_memberships_come_in_pages),
         ON_BOTH(a_title_is_the_last_one_given),
         ON_BOTH(an_epoch_is_claimed_once),
+        ON_BOTH(what_others_have_of_many_claims_is_told),
         ON_BOTH(holdings_are_the_highest_epochs_of_a_role),
         ON_BOTH(a_username_and_an_address_are_one_users),
         ON_BOTH(users_are_found_by_prefix_and_change_their_name),
