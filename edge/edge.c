@@ -6,6 +6,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <uv.h>
 
@@ -17,8 +18,9 @@
 #include "edge/bus_uv.h"
 #include "edge/transport/lws.h"
 
-#define WATCH_MS 200 /* how often health and gauges are looked at */
-#define STALL_S 45   /* as long as a Socket.IO client may be silent */
+#define WATCH_MS 200     /* how often health and gauges are looked at */
+#define STALL_S 45       /* as long as a Socket.IO client may be silent */
+#define OTHER_FILES 1000 /* beside connections: the bus, requests, files */
 
 struct edge {
     struct service *service;
@@ -163,6 +165,21 @@ static int listen_failed(struct edge *self, int rc)
     return rc;
 }
 
+/* Every connection is an open file, and often a process may have 1,024 of them unless it says so.
+ */
+static void allow_files(struct conf *conf)
+{
+    rlim_t wanted = (rlim_t)conf_number(conf, "edge/connections") + OTHER_FILES;
+    struct rlimit files;
+
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= wanted)
+        return;
+    files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur < wanted)
+        log_warn("the limit of open files allows fewer than edge/connections", "files=%lu",
+                 (unsigned long)files.rlim_cur);
+}
+
 static int open_transport(struct edge *self)
 {
     struct conf *conf = service_conf(self->service);
@@ -182,6 +199,7 @@ static int open_transport(struct edge *self)
 
     if (rc < 0)
         return rc;
+    allow_files(conf);
     rc = transport_new(&self->transport, &self->loop, &options);
     return rc < 0 ? listen_failed(self, rc) : 0;
 }

@@ -452,11 +452,13 @@ static int run_senders(double rate)
 
 int main(int argc, char **argv)
 {
-    struct rlimit files = {65536, 65536};
+    struct rlimit files;
     bool is_crowd = argc == 7 && strcmp(argv[1], "crowd") == 0;
 
     if (!is_crowd && (argc != 7 || strcmp(argv[1], "send") != 0))
         fail("usage", "see tests/bench/storm.c");
+    getrlimit(RLIMIT_NOFILE, &files);
+    files.rlim_cur = files.rlim_max;
     setrlimit(RLIMIT_NOFILE, &files);
     storm.run_id = (unsigned long)clock_wall_ms();
     srand48((long)storm.run_id);
