@@ -11,6 +11,7 @@ const TRANSPORTS = [['websocket'], ['websocket'], ['polling', 'websocket'], ['po
 const LATE = 100; // events after which a repeat comes "after a long time": more than a router remembers
 const CHANGES_MOST = 100; // of one membership: the store keeps 64 intervals of it
 const SETTLE_MS = 120000;
+const COMPLETE_MS = 20000;
 
 const sumUp = () => ({
     messages: 0, acknowledged: 0, changes: 0, resends: 0, repeats: 0, duplicates: 0, unavailable: 0, refused: 0,
@@ -194,12 +195,13 @@ export class World {
     /** Reads all logs once more, waits until every device has its share, and compares. */
     async check() {
         const findings = [];
-        for (const room of this.rooms) {
-            const events = await this.log(room);
-            const readers = this.devices().map((device) => device.reader);
-            this.counts.voids += events.filter((event) => event.kind === 'void').length;
-            await until('all have all', () => incomplete({ id: room.id, log: events, readers }).length === 0, 20000).catch(() => {});
-            findings.push(...compare({ id: room.id, log: events, attempts: room.attempts, readers, book: this.book }));
+        const readers = this.devices().map((device) => device.reader);
+        const logs = [];
+        for (const room of this.rooms) logs.push({ id: room.id, log: await this.log(room), readers });
+        await until('all have all', () => logs.every((one) => incomplete(one).length === 0), COMPLETE_MS).catch(() => {});
+        for (const [i, one] of logs.entries()) {
+            this.counts.voids += one.log.filter((event) => event.kind === 'void').length;
+            findings.push(...compare({ ...one, attempts: this.rooms[i].attempts, book: this.book }));
         }
         for (const device of this.devices()) {
             this.counts.events += device.reader.events;
