@@ -10,7 +10,6 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { bin, freePort, Pipeline, until, zpl } from '../lib/pipeline.mjs';
 
 const CHANNELS = 5; // ports per daemon, as base/topology.h has it
-const BEYOND = ['persist', 'router']; // whom edge.2 must reach
 
 /** Runs ip(8); its message when it fails. */
 function ip(...args) {
@@ -85,6 +84,7 @@ class Link {
     /** Nothing that edge.2 sends arrives (out), or nothing that is sent to it (in). */
     oneWay(direction) {
         this.counts.oneWay++;
+        this.unblock();
         const at = direction === 'out' ? ['-n', this.hosts.namespace] : [];
         this.blocked = [...at, 'route', 'del', 'blackhole', `${direction === 'out' ? this.hosts.bus.hereIp : this.hosts.bus.thereIp}/32`];
         ip(...this.blocked.map((word) => (word === 'del' ? 'add' : word)));
@@ -107,10 +107,14 @@ class Link {
         }
     }
 
-    heal() {
-        this.hosts.relay.delayMs = 0;
+    unblock() {
         if (this.blocked) ip(...this.blocked);
         this.blocked = undefined;
+    }
+
+    heal() {
+        this.hosts.relay.delayMs = 0;
+        this.unblock();
         ip('link', 'set', this.hosts.bus.here, 'up');
     }
 }
@@ -119,7 +123,7 @@ let made = 0;
 
 export class TwoHosts extends Pipeline {
     constructor(options = {}) {
-        super({ ...options, edges: 2, workers: 1 });
+        super({ edges: 2, ...options });
         const net = (process.pid * 4 + made * 2) % 250; // so that runs side by side stay apart
         this.namespace = `parley-${process.pid}-${made}`;
         this.bus = { here: `pb${process.pid}.${made}`, hereIp: `10.213.${net}.1`, thereIp: `10.213.${net}.2` };
@@ -144,11 +148,16 @@ export class TwoHosts extends Pipeline {
 
     /** edge.2 reaches the others through the relay, whose ports lie behind theirs. */
     async startRelay() {
-        for (let i = 0; i < BEYOND.length * CHANNELS; i++) await this.relay.listen(this.bus.hereIp, this.busPort + 100 + i, this.bus.hereIp, this.busPort + i);
+        for (let i = 0; i < this.beyond().length * CHANNELS; i++) await this.relay.listen(this.bus.hereIp, this.busPort + 100 + i, this.bus.hereIp, this.busPort + i);
+    }
+
+    /** Whom edge.2 must reach. */
+    beyond() {
+        return super.sections().up.daemons.split(' ').filter((name) => /^(persist|router)/.test(name));
     }
 
     hostList(offset) {
-        const here = BEYOND.map((name, i) => `${name}=${this.bus.hereIp}:${this.busPort + offset + i * CHANNELS}`);
+        const here = this.beyond().map((name, i) => `${name}=${this.bus.hereIp}:${this.busPort + offset + i * CHANNELS}`);
         return [...here, `edge.2=${this.bus.thereIp}:${this.busPort}`].join(' ');
     }
 

@@ -1,6 +1,6 @@
 // What can be broken, one row each: how long it lasts (seconds, least and most; none: it is over at once), on which
 // stores, and how. inject(context, fault) breaks it and gives what heals it again; fault.pick, in [0, 1), chooses.
-// context: {pipeline, world, counts, vfs, proxy, server, clock}; a row whose `needs` is not in the context is left out.
+// context: {pipeline, world, counts, vfs, proxy, server, clock, link}; a row whose `needs` is not in the context is left out.
 import { open, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
@@ -11,7 +11,7 @@ export const CLOCK_BYTES = 8 * CLOCKS;
 const STARTING_MS = 6000; // parley up waits so long at most before it starts something again
 
 const roleOf = (name) => name.split('.')[0];
-const running = (context) => daemons(context.pipeline.child?.pid);
+const running = ({ pipeline }) => ({ ...daemons(pipeline.child?.pid), ...daemons(pipeline.there?.pid) });
 
 /** One of a role's daemons that runs. */
 function choose(context, role, pick) {
@@ -117,6 +117,15 @@ const proxy = (act, lasts) => ({
     },
 });
 
+/** What is done to the way between the hosts, where there are two. */
+const link = (act, lasts) => ({
+    needs: 'link', lasts,
+    inject: async ({ pipeline }, { pick }) => {
+        await act(pipeline.link, pick);
+        return lasts && (() => pipeline.link.heal());
+    },
+});
+
 export const faults = {
     'kill edge': kill('edge'),
     'kill router': kill('router'),
@@ -138,6 +147,10 @@ export const faults = {
     'disk slow': vfs('slow-sync-ms 50', [1, 10]),
     'database busy': vfs('busy 0.05', [1, 10]),
     'clock jump': clockJump,
+    'link cut': link((it) => it.cut(), [1, 12]),
+    'link one-way': link((it, pick) => it.oneWay(pick < 0.5 ? 'in' : 'out'), [1, 12]),
+    'link flaps': link((it, pick) => it.flap(8, 50 + 150 * pick)),
+    'link slow': link((it, pick) => it.slow(20 + 300 * pick), [1, 10]),
     'mongodb cut': proxy((it) => it.cut(), [0.5, 5]),
     'mongodb slow': proxy((it, { pick }) => it.slow(20 + 200 * pick), [1, 10]),
     'mongodb steps down': proxy((it) => it.stepDown()),

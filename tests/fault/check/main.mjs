@@ -7,6 +7,7 @@ import { parseArgs } from 'node:util';
 import { fileURLToPath } from 'node:url';
 import { bin, patience, Pipeline, until } from '../../lib/pipeline.mjs';
 import { mongodb } from '../../lib/stores.mjs';
+import { noHosts, TwoHosts } from '../hosts.mjs';
 import { MongoProxy } from '../mongo_proxy.mjs';
 import { carryOut, chosen, CLOCK_BYTES, faults } from './faults.mjs';
 import { daemons, signal } from './processes.mjs';
@@ -53,7 +54,7 @@ async function setUp({ store: kind }) {
 
 /** Everything is killed once more, so that the log is read as a start finds it. */
 async function killAll(pipeline) {
-    for (const pid of Object.values(daemons(pipeline.child.pid))) {
+    for (const pid of [pipeline.child, pipeline.there].flatMap((up) => Object.values(daemons(up?.pid)))) {
         signal(pid, 'SIGCONT');
         signal(pid, 'SIGKILL');
     }
@@ -65,14 +66,15 @@ const zero = () => ({ kills: {}, stops: 0, takeovers: 0, faults: {}, rounds: 1 }
 /** One database from its first event to the comparison: {findings, counts, log}. */
 async function round(options, { store, context }, seconds, seed, say) {
     const mongo = store.kind === 'mongodb';
-    const pipeline = new Pipeline({ edges: options.edges, routers: 2, store, workers: mongo ? 2 : 1 });
+    const Kind = noHosts() ? Pipeline : TwoHosts;
+    const pipeline = new Kind({ edges: options.edges, routers: 2, store, workers: mongo ? 2 : 1, standbys: mongo ? 1 : 0 });
     const counts = zero();
     let world;
     try {
         await pipeline.start();
         world = new World(pipeline, { people: options.people, rooms: options.rooms, seed });
         await world.assemble();
-        const here = { ...context, pipeline, world, counts, say: options.verbose ? say : undefined };
+        const here = { ...context, pipeline, link: pipeline.link, world, counts, say: options.verbose ? say : undefined };
         const started = Date.now();
         const end = started + seconds * 1000;
         const stop = () => Date.now() > end || (mongo && world.counts.messages >= EVENTS_OF_A_MONGODB_ROUND);
@@ -148,7 +150,7 @@ async function main() {
     const options = readOptions();
     const started = Date.now();
     const say = (text) => process.stderr.write(`${text}\n`);
-    if (options.plan) return console.log(plan({ names: chosen(options.faults, options.store === 'mongodb' ? { proxy: true, server: true, clock: true } : { vfs: true, clock: true }), table: faults, ...options }).map((one) => `${one.at} ${one.name} ${one.ms}`).join('\n'));
+    if (options.plan) return console.log(plan({ names: chosen(options.faults, { clock: true, link: !noHosts(), ...(options.store === 'mongodb' ? { proxy: true, server: true } : { vfs: true }) }), table: faults, ...options }).map((one) => `${one.at} ${one.name} ${one.ms}`).join('\n'));
     say(`seed ${options.seed}, ${options.seconds} s on ${options.store}, faults: ${options.faults}, programs: ${bin}`);
     const result = await check(options, say);
     if (result.skip) return console.log(`skipped: ${result.skip}`);
