@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "edge/socketio/client.h"
+#include "edge/socketio/parse.h"
 
 struct arrival *arrival_new(const struct packet *packet, socketio_handle socket)
 {
@@ -91,7 +92,7 @@ int arrival_parse(struct arrival *self, const struct packet *packet)
 {
     const struct packet_view *json = &packet->json;
 
-    self->array = json_loadb(json->data, json->len, 0, NULL);
+    self->array = parse_json(json->data, json->len);
     if (!self->array)
         return json->len && json->data[0] == '[' && packet_json_is_valid(json->data, json->len)
                    ? 0
