@@ -169,13 +169,14 @@ static int listen_failed(struct edge *self, int rc)
  */
 static void allow_files(struct conf *conf)
 {
-    rlim_t wanted = (rlim_t)conf_number(conf, "edge/connections") + OTHER_FILES;
+    rlim_t connections = (rlim_t)conf_number(conf, "edge/connections");
+    rlim_t wanted = connections + OTHER_FILES;
     struct rlimit files;
 
     if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= wanted)
         return;
     files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
-    if (setrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur < wanted)
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur < connections)
         log_warn("the limit of open files allows fewer than edge/connections", "files=%lu",
                  (unsigned long)files.rlim_cur);
 }
