@@ -12,7 +12,6 @@
 #include "edge/api/backend.h"
 #include "edge/api/calls.h"
 #include "edge/api/render.h"
-#include "edge/socketio/parse.h"
 
 #define VALUE_MAX 1024 /* bytes of a query parameter */
 #define PARTS 2        /* variable parts in a path, at most */
@@ -264,7 +263,7 @@ static void on_body(void *arg, struct http_request *request, int rc, const void 
                                                   .http = 415,
                                                   .message = "the body must be application/json"});
     } else {
-        input = parse_json(body, len);
+        input = json_loadb(body, len, 0, NULL);
         if (json_is_object(input)) {
             run(call, input);
             return;

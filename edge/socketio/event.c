@@ -6,7 +6,6 @@
 #include <string.h>
 
 #include "edge/socketio/client.h"
-#include "edge/socketio/parse.h"
 
 struct arrival *arrival_new(const struct packet *packet, socketio_handle socket)
 {
@@ -92,7 +91,7 @@ int arrival_parse(struct arrival *self, const struct packet *packet)
 {
     const struct packet_view *json = &packet->json;
 
-    self->array = parse_json(json->data, json->len);
+    self->array = json_loadb(json->data, json->len, 0, NULL);
     if (!self->array)
         return json->len && json->data[0] == '[' && packet_json_is_valid(json->data, json->len)
                    ? 0
