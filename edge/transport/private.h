@@ -13,7 +13,7 @@
 #define TRANSPORT_LINGER_S 2         /* how long a connection to be closed may go on sending */
 #define TRANSPORT_CLOSE_MS 5000      /* how long a closing WebSocket may take */
 
-struct frame; /* a payload waiting for one WebSocket (ws.c) */
+struct batch; /* payloads waiting for one WebSocket (ws.c) */
 
 struct transport {
     uv_loop_t *loop;
@@ -24,7 +24,7 @@ struct transport {
     struct timers *timers;
     struct watch *watch;
     struct transport_stats stats;
-    struct frame *spare;                        /* frames for the next time … */
+    struct batch *spare;                        /* batches for the next time … */
     size_t spares;                              /* … so many */
     uint8_t scratch[LWS_PRE + TRANSPORT_WRITE]; /* for one call at a time */
 };

@@ -13,11 +13,14 @@
 
 #define CLOSE_TOO_BIG 1009
 #define CLOSE_BAD_TEXT 1007
-#define SPARES 16384 /* frames kept for the next time: 256 kB */
+#define BATCH 13
+#define SPARES 4096 /* batches kept for the next time: 512 kB */
 
-struct frame {
-    struct frame *next;
-    struct payload *payload;
+/* Payloads that wait, some at a time: a slow reader has thousands of them. */
+struct batch {
+    struct batch *next;
+    uint8_t first, end;
+    struct payload *payloads[BATCH]; /* from first to end; never none */
 };
 
 /* One per connection, thousands of them: kept small. */
@@ -29,8 +32,8 @@ struct ws {
     bool excess;     /* the message being read is too big */
     bool broken;     /* it cannot be written to; closed at the end of the turn */
     uint16_t code;   /* to close with */
-    uint32_t frames; /* waiting here: */
-    struct frame *first, *last;
+    uint32_t frames; /* waiting here, in batches: */
+    struct batch *first, *last;
     size_t bytes;
     size_t max;
     struct buf *in; /* pieces of a message, or NULL */
@@ -40,63 +43,85 @@ struct ws {
 
 /* ---- out ---- */
 
-static void push(struct ws *self, struct payload *payload, size_t len)
+static struct batch *add_batch(struct ws *self)
 {
     struct transport *transport = self->conn.transport;
-    struct frame *frame = transport->spare;
+    struct batch *batch = transport->spare;
 
-    if (frame) {
-        transport->spare = frame->next;
+    if (batch) {
+        transport->spare = batch->next;
         transport->spares--;
     } else {
-        frame = NEW(struct frame);
+        batch = NEW(struct batch);
     }
-    *frame = (struct frame){.payload = payload_ref(payload)};
+    batch->next = NULL;
+    batch->first = batch->end = 0;
     if (self->last)
-        self->last->next = frame;
+        self->last->next = batch;
     else
-        self->first = frame;
-    self->last = frame;
+        self->first = batch;
+    self->last = batch;
+    return batch;
+}
+
+/* It is out of the list already. */
+static void free_batch(struct transport *transport, struct batch *batch)
+{
+    if (transport->spares >= SPARES) {
+        free(batch);
+        return;
+    }
+    batch->next = transport->spare;
+    transport->spare = batch;
+    transport->spares++;
+}
+
+static void push(struct ws *self, struct payload *payload, size_t len)
+{
+    struct batch *batch = self->last;
+
+    if (!batch || batch->end == BATCH)
+        batch = add_batch(self);
+    batch->payloads[batch->end++] = payload_ref(payload);
     self->frames++;
     self->bytes += len;
 }
 
-/* It is out of the list already. */
-static void release(struct ws *self, struct frame *frame)
+static struct payload *front(const struct ws *self)
 {
-    struct transport *transport = self->conn.transport;
+    return self->first->payloads[self->first->first];
+}
+
+static void release(struct ws *self, struct payload **payload)
+{
     size_t len;
 
-    payload_frame(frame->payload, &len);
+    payload_frame(*payload, &len);
     self->frames--;
     self->bytes -= len;
-    payload_unref(&frame->payload);
-    if (transport->spares >= SPARES) {
-        free(frame);
-        return;
-    }
-    frame->next = transport->spare;
-    transport->spare = frame;
-    transport->spares++;
+    payload_unref(payload);
 }
 
 static void pop(struct ws *self)
 {
-    struct frame *frame = self->first;
+    struct batch *batch = self->first;
 
-    self->first = frame->next;
+    release(self, &batch->payloads[batch->first]);
+    if (++batch->first < batch->end)
+        return;
+    self->first = batch->next;
     if (!self->first)
         self->last = NULL;
-    release(self, frame);
+    free_batch(self->conn.transport, batch);
 }
 
 void ws_free_spares(struct transport *transport)
 {
     while (transport->spare) {
-        struct frame *frame = transport->spare;
+        struct batch *batch = transport->spare;
 
-        transport->spare = frame->next;
-        free(frame);
+        transport->spare = batch->next;
+        free(batch);
     }
 }
 
@@ -106,17 +131,17 @@ static int write_some(struct ws *self)
     struct transport *transport = self->conn.transport;
     uint8_t *to = transport->scratch + LWS_PRE;
     size_t len, total = 0;
-    const uint8_t *bytes = payload_frame(self->first->payload, &len);
+    const uint8_t *bytes = payload_frame(front(self), &len);
     int rc;
 
-    if (!self->first->next || len > TRANSPORT_WRITE) {
+    if (self->frames == 1 || len > TRANSPORT_WRITE) {
         rc = conn_write(&self->conn, bytes, len);
         transport->stats.frames_out++;
         pop(self);
         return rc;
     }
     while (self->first) {
-        bytes = payload_frame(self->first->payload, &len);
+        bytes = payload_frame(front(self), &len);
         if (total + len > TRANSPORT_WRITE)
             break;
         memcpy(to + total, bytes, len);
@@ -180,25 +205,40 @@ void ws_append(struct ws *self, struct payload *payload)
     turn_add(self->conn.transport->turn, &self->turn);
 }
 
+/* What is kept moves together. */
+static void drop_some(struct ws *self, struct batch *batch)
+{
+    uint8_t kept = 0;
+
+    for (uint8_t i = batch->first; i < batch->end; i++) {
+        if (payload_is_droppable(batch->payloads[i]))
+            release(self, &batch->payloads[i]);
+        else
+            batch->payloads[kept++] = batch->payloads[i];
+    }
+    batch->first = 0;
+    batch->end = kept;
+}
+
 size_t ws_drop(struct ws *self)
 {
-    struct frame **at = &self->first;
-    size_t dropped = 0;
+    struct batch **at = &self->first;
+    size_t before = self->frames;
 
     self->last = NULL;
     while (*at) {
-        struct frame *frame = *at;
+        struct batch *batch = *at;
 
-        if (!payload_is_droppable(frame->payload)) {
-            self->last = frame;
-            at = &frame->next;
-            continue;
+        drop_some(self, batch);
+        if (batch->end) {
+            self->last = batch;
+            at = &batch->next;
+        } else {
+            *at = batch->next;
+            free_batch(self->conn.transport, batch);
         }
-        *at = frame->next;
-        release(self, frame);
-        dropped++;
     }
-    return dropped;
+    return before - self->frames;
 }
 
 size_t ws_queued_bytes(const struct ws *self)
