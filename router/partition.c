@@ -205,7 +205,7 @@ static uint64_t take_epochs(struct partitions *self, const struct holder *holder
         struct wire_holding holding;
 
         if (wire_holding_decode(item, &holding) < 0 || holding.partition >= ID_PARTITIONS ||
-            holding.epoch == 0 || !(holder->reach & ~self->claimed) >> holding.partition & 1)
+            holding.epoch == 0 || !((holder->reach & ~self->claimed) >> holding.partition & 1))
             continue;
         self->epochs[holding.partition] = holding.epoch;
         mask |= 1ull << holding.partition;

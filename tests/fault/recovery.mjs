@@ -53,6 +53,12 @@ class Talk {
     }
 }
 
+/** The log since line `from`, when the time was over what it may be. */
+function explain(pipeline, from, what, took, most) {
+    if (took < most) return;
+    console.error(`${what} took ${ms(took)}:\n${pipeline.log.slice(from).map((line) => `    ${line}`).join('\n')}`);
+}
+
 const ms = (value) => `${Math.round(value)} ms`.padStart(8);
 
 function summary(times) {
@@ -78,6 +84,7 @@ async function killed(pipeline, talk, name) {
         const begun = performance.now();
         process.kill(pid, 'SIGKILL');
         times.push(await talk.send());
+        explain(pipeline, lines, `${name} killed`, times.at(-1), KILLED_MS);
         await until(`${name} is ready again`, () => pipeline.log.slice(lines).some((line) => line.includes(`${name} is ready again`)));
         ready.push(performance.now() - begun);
         await pause(SETTLED_MS);
@@ -96,8 +103,10 @@ async function stopped(pipeline, talk, names) {
         }, 30000);
         const name = names.filter((one) => !isStandby(all[one]))[i % (names.length - 1)];
         await talk.send();
+        const lines = pipeline.log.length;
         process.kill(all[name].pid, 'SIGSTOP');
         times.push(await talk.send());
+        explain(pipeline, lines, `${name} stopped`, times.at(-1), STOPPED_MS);
         process.kill(all[name].pid, 'SIGCONT');
         await pause(SETTLED_MS);
     }
@@ -116,7 +125,7 @@ if (store.skip) throw new Error(store.skip);
 
 /** Runs fn with daemons of its own. */
 async function withPipeline(options, fn) {
-    const pipeline = await new Pipeline({ store, config: { log: { level: 'warn' } }, ...options }).start();
+    const pipeline = await new Pipeline({ store, ...options }).start();
     const talk = await Talk.start(pipeline);
     try {
         await fn(pipeline, talk);

@@ -155,6 +155,17 @@ static void test_each_worker_is_asked_for_its_own_and_announced_to(void **state)
     assert_int_equal(partitions_epoch(self->partitions, 40), 7);
 }
 
+static void test_what_was_not_asked_for_is_not_taken(void **state)
+{
+    struct world *self = *state;
+
+    partitions_free(&self->partitions);
+    open_world(self, 0xf0, 0);
+    partitions_tick(self->partitions, 1000);
+    grant(self, 0, UINT64_MAX, 5, 1000);
+    assert_int_equal(self->sent[1].mask, 0xf0);
+}
+
 static void test_only_what_the_configuration_names_is_claimed(void **state)
 {
     struct world *self = *state;
@@ -433,6 +444,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_each_worker_is_asked_for_its_own_and_announced_to),
         CASE(test_only_what_the_configuration_names_is_claimed),
+        CASE(test_what_was_not_asked_for_is_not_taken),
         CASE(test_frames_come_too_early_as_long_as_a_claim_is_not_confirmed),
         CASE(test_a_claim_is_repeated_for_ever_and_only_the_last_answer_counts),
         CASE(test_a_claim_that_is_refused_is_repeated_soon),
