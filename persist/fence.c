@@ -37,11 +37,12 @@ static uint8_t find_holder(struct fence *self, struct wire_bytes name)
 }
 
 /* A claim is a sign of life, too. */
-static void note_claim(struct fence *self, const struct wire_holding *holding)
+static void note_claim(struct fence *self, const struct wire_holding *holding, uint64_t boot)
 {
     size_t p = holding->partition;
 
     self->claimed[p] = holding->epoch;
+    self->boots[p] = boot;
     self->holder[p] = find_holder(self, holding->holder);
     self->holders[self->holder[p]].heard_ms = self->turned_ms;
 }
@@ -52,7 +53,7 @@ static bool raise_claimed(void *arg, const struct wire_holding *holding)
     size_t p = holding->partition;
 
     if (p < ID_PARTITIONS && holding->epoch > self->claimed[p])
-        note_claim(self, holding);
+        note_claim(self, holding, 0);
     return true;
 }
 
@@ -123,6 +124,27 @@ int fence_pass(struct fence *self, unsigned partition, uint32_t epoch)
 
 /* ---- claiming ---- */
 
+struct claimer {
+    const struct wire_claim *claim;
+    uint64_t boot;
+};
+
+/* What this process was given already: its answer came too late, or was lost. */
+static void add_own(const struct fence *self, const struct claimer *claimer, uint64_t *mask,
+                    struct buf *list, uint32_t *count)
+{
+    for (unsigned p = 0; p < ID_PARTITIONS; p++) {
+        struct wire_holding holding = {(uint16_t)p, self->claimed[p], WIRE_ROUTER,
+                                       claimer->claim->holder};
+
+        if (!(*mask >> p & 1) || self->boots[p] != claimer->boot ||
+            !is_named(&self->holders[self->holder[p]], claimer->claim->holder))
+            continue;
+        wire_holding_add(list, count, &holding);
+        *mask &= ~(1ull << p);
+    }
+}
+
 static bool may_have(const struct fence *self, const struct wire_claim *claim, unsigned partition)
 {
     const struct fence_holder *holder = &self->holders[self->holder[partition]];
@@ -135,7 +157,7 @@ static bool may_have(const struct fence *self, const struct wire_claim *claim, u
 }
 
 /* Claims what it may of *mask, as far as nobody is faster: -EEXIST when somebody was. */
-static int claim_round(struct fence *self, const struct wire_claim *claim, uint64_t *mask,
+static int claim_round(struct fence *self, const struct claimer *claimer, uint64_t *mask,
                        struct buf *list, uint32_t *count)
 {
     struct wire_holding holdings[ID_PARTITIONS];
@@ -146,13 +168,13 @@ static int claim_round(struct fence *self, const struct wire_claim *claim, uint6
     for (unsigned p = 0; p < ID_PARTITIONS; p++)
         if (*mask >> p & 1)
             holdings[wanted++] = (struct wire_holding){(uint16_t)p, self->claimed[p] + 1,
-                                                       WIRE_ROUTER, claim->holder};
+                                                       WIRE_ROUTER, claimer->claim->holder};
     rc = wanted ? self->store->ops->claim(self->store, holdings, wanted, &taken) : 0;
     for (size_t i = 0; i < wanted && rc == 0; i++) {
         if (taken >> i & 1)
             continue;
         wire_holding_add(list, count, &holdings[i]);
-        note_claim(self, &holdings[i]);
+        note_claim(self, &holdings[i], claimer->boot);
         *mask &= ~(1ull << holdings[i].partition);
     }
     return rc == 0 && taken ? -EEXIST : rc;
@@ -170,16 +192,19 @@ static uint64_t all_it_may_have(const struct fence *self, const struct wire_clai
     return may;
 }
 
-int fence_claim(struct fence *self, const struct wire_claim *claim, struct buf *list,
+int fence_claim(struct fence *self, const struct wire_claim *claim, uint64_t boot, struct buf *list,
                 uint32_t *count)
 {
+    struct claimer claimer = {claim, boot};
     uint64_t mask = (claim->partitions | claim->standby) & self->partitions;
     int rc = 0;
 
     fence_turn(self);
+    if (boot)
+        add_own(self, &claimer, &mask, list, count);
     for (int i = 0; i < CLAIM_TRIES; i++) {
         mask = all_it_may_have(self, claim, mask);
-        rc = claim_round(self, claim, &mask, list, count);
+        rc = claim_round(self, &claimer, &mask, list, count);
         if (rc != -EEXIST)
             return rc;
         rc = look_up(self);

@@ -22,7 +22,8 @@ struct fence {
     uint64_t turned_ms;              /* when this process last turned */
     uint32_t epochs[ID_PARTITIONS];  /* lower ones are over */
     uint32_t claimed[ID_PARTITIONS]; /* the highest there is, as last looked up … */
-    uint8_t holder[ID_PARTITIONS];   /* … and whose: an index */
+    uint8_t holder[ID_PARTITIONS];   /* … whose: an index … */
+    uint64_t boots[ID_PARTITIONS];   /* … and of which process of that name; 0: not known */
     struct fence_holder holders[FENCE_HOLDERS_MAX];
 };
 
@@ -39,7 +40,9 @@ int fence_pass(struct fence *self, unsigned partition, uint32_t epoch) MUST_CHEC
 
 /* Inserts the next epoch of those partitions of this worker that the claim may have now, and adds
  * records `holding` to the list: of `partitions` those that were never claimed; of both masks those
- * that a holder of the same name has (the claim's own process, or the one before it), and those
- * whose lease has ended. */
-int fence_claim(struct fence *self, const struct wire_claim *claim, struct buf *list,
+ * that another process of the same name had, and those whose lease has ended. Those that this very
+ * process (boot) claimed before are added as they stand: the answer was slow, so it has asked
+ * again.
+ */
+int fence_claim(struct fence *self, const struct wire_claim *claim, uint64_t boot, struct buf *list,
                 uint32_t *count) MUST_CHECK;

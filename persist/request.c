@@ -100,13 +100,12 @@ static int on_claim(struct request_desk *desk, const struct wire_head *head, str
     uint32_t count = 0;
     int rc = wire_claim_decode(body, &claim);
 
-    (void)head;
     if (rc == 0 && (claim.role != WIRE_ROUTER || claim.holder.len == 0 ||
                     claim.holder.len > TOPOLOGY_NAME_MAX))
         rc = -EPROTO; /* no daemon's name */
     buf_init(&list, LIST_MAX);
     if (rc == 0)
-        rc = fence_claim(desk->fence, &claim, &list, &count);
+        rc = fence_claim(desk->fence, &claim, head->boot, &list, &count);
     if (rc < 0)
         return rc;
     reply.holdings = wire_list_of(&list, count);

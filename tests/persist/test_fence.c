@@ -42,6 +42,8 @@ static void pass_time(struct fence *fence, uint64_t ms)
     fence_turn(fence);
 }
 
+static uint64_t boot; /* of who claims; 0: not known */
+
 /* What was given to the claim, and (epoch > 0) that it all has this epoch. */
 static uint64_t claim(struct fence *fence, const char *holder, uint64_t wanted, uint64_t standby,
                       uint32_t epoch)
@@ -56,7 +58,7 @@ static uint64_t claim(struct fence *fence, const char *holder, uint64_t wanted, 
     uint32_t count = 0;
 
     buf_init(&list, 1 << 16);
-    assert_int_equal(fence_claim(fence, &claim, &list, &count), 0);
+    assert_int_equal(fence_claim(fence, &claim, boot, &list, &count), 0);
     holdings = wire_list_of(&list, count);
     while (wire_list_next(&holdings, &item)) {
         assert_int_equal(wire_holding_decode(item, &holding), 0);
@@ -99,6 +101,21 @@ static void the_same_name_gets_its_own_back_at_once(void **state)
 
     assert_int_equal(claim(&fence, "a", 0x3, 0, 1), 0x3);
     assert_int_equal(claim(&fence, "a", 0x1, 0x2, 2), 0x3);
+}
+
+static void a_process_that_asks_twice_gets_what_it_got(void **state)
+{
+    struct fence fence = open_fence(fixture_of(state));
+
+    boot = 7;
+    assert_int_equal(claim(&fence, "a", 0x3, 0, 1), 0x3);
+    assert_int_equal(claim(&fence, "a", 0x7, 0, 1), 0x7);
+    assert_int_equal(claim(&fence, "b", 0x8, 0, 1), 0x8);
+    boot = 8;
+    assert_int_equal(claim(&fence, "a", 0x8, 0x3, 2), 0x3);
+    assert_int_equal(fence_open(&fence, fence.store), 0); /* the same thread, the store again */
+    assert_int_equal(claim(&fence, "a", 0x3, 0, 2), 0x3);
+    boot = 0;
 }
 
 static void a_lease_ends_when_its_holder_is_silent(void **state)
@@ -206,6 +223,7 @@ int main(void)
         CASE(what_nobody_ever_had_is_given_to_who_wants_it),
         CASE(a_standby_gets_what_nobody_had_when_nobody_came_for_it),
         CASE(the_same_name_gets_its_own_back_at_once),
+        CASE(a_process_that_asks_twice_gets_what_it_got),
         CASE(a_lease_ends_when_its_holder_is_silent),
         CASE(only_the_highest_epoch_renews),
         CASE(who_was_away_itself_gives_everybody_a_new_lease),
