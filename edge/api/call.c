@@ -146,16 +146,6 @@ void call_answer(struct call *call, enum call_outcome outcome, const struct writ
     call_free(call);
 }
 
-void call_succeed(struct call *call, enum call_outcome outcome, json_t *body)
-{
-    struct writer to = call_write(call);
-    AUTO(base_free_text) char *text = json_dumps(body, JSON_COMPACT);
-
-    json_decref(body);
-    writer_raw(&to, text, strlen(text));
-    call_answer(call, outcome, &to);
-}
-
 static const struct code {
     const char *name;
     int http;

@@ -97,8 +97,6 @@ void call_tell(struct call *call, const struct id *conversation, uint64_t seq);
 
 /* The answers: each ends the call. body: from call_write, or NULL for none. */
 void call_answer(struct call *call, enum call_outcome outcome, const struct writer *body);
-/* The same for a tree, which is given away. */
-void call_succeed(struct call *call, enum call_outcome outcome, json_t *body);
 void call_fail(struct call *call, enum wire_result code, const char *message);
 void call_fail_member(struct call *call, const char *member, const char *message);
 void call_fail_with(struct call *call, const struct call_error *error);
