@@ -133,10 +133,10 @@ static int take_chunk(struct listener *self, struct listener_file *file,
     }
     self->number++;
     self->received += WIRE_HEAD_BYTES + frame->body.len;
-    if (rc == 0 && chunk.lost > 0)
-        rc = recording_add_lost(file->writer, self->boot, file->last_us, chunk.lost);
     if (rc == 0)
         rc = write_frames(self, file, chunk.frames);
+    if (rc == 0 && chunk.lost > 0)
+        rc = recording_add_lost(file->writer, self->boot, file->last_us, chunk.lost);
     if (chunk.last)
         self->is_stopped = true;
     return rc;

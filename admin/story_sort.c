@@ -58,6 +58,13 @@ static void find_bases(struct story *self)
     free(first);
 }
 
+/* Its event came before the recording, unless a router died over a try of it. */
+static bool is_earlier(const struct story_conversation *conversation, const struct story_post *post,
+                       const struct story_name *name)
+{
+    return name->seq <= conversation->base && (post->answered || name->router != 0);
+}
+
 /* The first try at the router that has numbered it; or, when nobody knows which that was, the first
  * of all. */
 static void find_owners(struct story *self, struct story_name *names)
@@ -65,15 +72,18 @@ static void find_owners(struct story *self, struct story_name *names)
     for (size_t i = 0; i < self->post_count; i++) {
         struct story_post *post = &self->posts[i];
         struct story_name *name = &names[post->name];
+        struct story_conversation *conversation = self->conversations[post->conversation];
         bool fits = !post->answered || post->status == WIRE_OK || post->status == WIRE_DUPLICATE;
 
         if (!fits || post->numbered || name->owned || name->seq == 0 ||
-            name->seq <= self->conversations[post->conversation]->base ||
+            is_earlier(conversation, post, name) ||
             (name->router != 0 && name->router != post->router + 1u))
             continue;
         post->numbered = name->owned = true;
         post->weak = name->router == 0;
         post->place = name->seq;
+        if (name->seq <= conversation->base)
+            conversation->base = name->seq - 1;
     }
 }
 

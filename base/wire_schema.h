@@ -206,7 +206,7 @@
  * that one which was started anew loses little; or, with stop 1, answered by status_reply
  * not_found. */
 #define WIRE_RECORD_MORE(X) X(u64, received) X(u8, stop) X(u64, partitions)
-/* name: the router's; lost: so many frames are missing before those of the list (records
+/* name: the router's; lost: so many frames are missing behind those of the list (records
  * `recorded`); last 1: it has stopped. */
 #define WIRE_RECORD_CHUNK(X) X(bytes, name) X(u64, lost) X(u8, last) X(list, frames)
 /* In a recording: what the router knows of a conversation. stored: as the store has it; head: with
