@@ -8,7 +8,7 @@
 #include "edge/api/idmap.h"
 #include "edge/api/list.h"
 
-#define RING_EVENTS 256 /* a power of two: of one conversation */
+#define RING_EVENTS 1024 /* a power of two: of one conversation; an answer holds no more */
 #define RING_FIRST 8
 
 struct kept {

@@ -109,12 +109,12 @@ static void test_of_a_conversation_the_newest_are_kept(void **state)
 {
     struct bench *bench = *state;
 
-    for (uint64_t seq = 1; seq <= 1000; seq++)
+    for (uint64_t seq = 1; seq <= 3000; seq++)
         put(bench, &bench->talk, seq, seq, 8);
-    assert_false(covers(bench, &bench->ann, 0, 1000));
-    assert_false(covers(bench, &bench->ann, 1000 - 257, 1000));
-    assert_true(covers(bench, &bench->ann, 1000 - 256, 1000));
-    for (uint64_t seq = 745; seq <= 1000; seq++)
+    assert_false(covers(bench, &bench->ann, 0, 3000));
+    assert_false(covers(bench, &bench->ann, 3000 - 1025, 3000));
+    assert_true(covers(bench, &bench->ann, 3000 - 1024, 3000));
+    for (uint64_t seq = 3000 - 1023; seq <= 3000; seq++)
         assert_at(bench, seq);
 }
 
