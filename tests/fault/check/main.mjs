@@ -61,6 +61,23 @@ async function killAll(pipeline) {
     await until('all daemons are well', () => pipeline.healthy().catch(() => false), 60000);
 }
 
+/** Where the daemons' log was written to. */
+async function keep(text) {
+    const file = path.join(await mkdtemp(path.join(tmpdir(), 'parley-fault-')), 'log');
+    await writeFile(file, text);
+    return file;
+}
+
+/** A run that is interrupted leaves the log and takes its daemons along. */
+function endOnSignal(pipeline) {
+    const end = async () => {
+        console.error(`interrupted; the daemons' log: ${await keep(pipeline.log.join('\n'))}`);
+        await pipeline.stop().catch(() => {});
+        process.exit(130);
+    };
+    for (const name of ['SIGINT', 'SIGTERM']) process.removeAllListeners(name).once(name, end);
+}
+
 const zero = () => ({ kills: {}, stops: 0, takeovers: 0, faults: {}, rounds: 1 });
 
 /** One database from its first event to the comparison: {findings, counts, log}. */
@@ -70,6 +87,7 @@ async function round(options, { store, context }, seconds, seed, say) {
     const pipeline = new Kind({ edges: options.edges, routers: 2, store, workers: mongo ? 2 : 1, standbys: mongo ? 1 : 0 });
     const counts = zero();
     let world;
+    endOnSignal(pipeline);
     try {
         await pipeline.start();
         world = new World(pipeline, { people: options.people, rooms: options.rooms, seed });
@@ -157,8 +175,7 @@ async function main() {
     console.log(table((Date.now() - started) / 1000, result.counts));
     for (const { kind, what } of result.findings.slice(0, FOUND_SHOWN)) console.log(`${kind.toUpperCase()} ${what}`);
     if (result.findings.length) {
-        const file = path.join(await mkdtemp(path.join(tmpdir(), 'parley-fault-')), 'log');
-        await writeFile(file, `${result.findings.map(({ kind, what }) => `${kind} ${what}`).join('\n')}\n\n${result.logs.join('\n')}\n`);
+        const file = await keep(`${result.findings.map(({ kind, what }) => `${kind} ${what}`).join('\n')}\n\n${result.logs.join('\n')}\n`);
         console.log(`${result.findings.length} findings with seed ${options.seed}; all of them and the daemons' log: ${file}`);
     }
     const empty = emptiness(result, options.faults.split(',').filter(Boolean));
