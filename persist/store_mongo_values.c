@@ -93,6 +93,8 @@ struct id mongo_id(const bson_t *doc, const char *name)
 
 /* ---- commands ---- */
 
+#define BATCH_MOST 1000 /* documents of an answer; the server's own choice is 101 for the first */
+
 static void put_options(bson_t *options, struct mongo_page page)
 {
     const char *field = page.sort;
@@ -105,6 +107,7 @@ static void put_options(bson_t *options, struct mongo_page page)
     }
     if (page.limit)
         BSON_APPEND_INT64(options, "limit", page.limit);
+    BSON_APPEND_INT32(options, "batchSize", BATCH_MOST);
 }
 
 int mongo_each(struct store_mongo *self, enum mongo_collection collection, const bson_t *filter,
