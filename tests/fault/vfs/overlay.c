@@ -192,13 +192,14 @@ static int need_block(struct overlay *self, sqlite3_file *real, size_t number, s
     if (!block) {
         block = need(calloc(1, sizeof *block));
         rc = read_part(self, real, block->data, BLOCK, (sqlite3_int64)number * BLOCK);
-        if (rc == SQLITE_OK)
-            self->blocks[number] = block;
-        else
-            free(block);
     }
+    if (rc != SQLITE_OK) {
+        free(block);
+        return rc;
+    }
+    self->blocks[number] = block;
     *ret = block;
-    return rc;
+    return SQLITE_OK;
 }
 
 /* To the disk; it stays in the table. */
