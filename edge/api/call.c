@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "edge/api/call_ask.h"
 #include "edge/api/render.h"
 
 #define KEEP_BYTES 65536 /* of memory between two answers */

@@ -1,6 +1,7 @@
 /* Every call there is, by resource. rest.c gives them methods and paths, live.c event names. */
 #pragma once
 
+#include "edge/api/call_ask.h"
 #include "edge/api/call_input.h"
 
 /* call_register.c; the second for the operator: no password, no address needed */
