@@ -169,18 +169,44 @@ int mongo_events(struct store *base, const struct store_range *range, store_even
 
 /* ---- claims ---- */
 
-static int prune_claims(struct store_mongo *self, const struct wire_holding *holding)
+/* What is older than the last few of its partition. */
+static void put_prune(mongoc_bulk_operation_t *bulk, const struct wire_holding *holding)
 {
     bson_t filter = BSON_INITIALIZER, less;
-    int rc;
 
     BSON_APPEND_INT32(&filter, "role", holding->role);
     BSON_APPEND_INT32(&filter, "partition", holding->partition);
     BSON_APPEND_DOCUMENT_BEGIN(&filter, "epoch", &less);
     mongo_put_number(&less, "$lt", holding->epoch - CLAIMS_KEPT);
     bson_append_document_end(&filter, &less);
-    rc = mongo_delete(self, MONGO_CLAIMS, &filter);
+    mongoc_bulk_operation_remove(bulk, &filter);
     bson_destroy(&filter);
+}
+
+/* A delete costs as much as a claim: each time those of a few partitions. */
+static int prune_claims(struct store_mongo *self, const struct wire_holding *holdings, size_t count,
+                        uint64_t taken)
+{
+    mongoc_bulk_operation_t *bulk =
+        mongoc_collection_create_bulk_operation_with_opts(self->collections[MONGO_CLAIMS], NULL);
+    bson_error_t error = {0};
+    bson_t reply = BSON_INITIALIZER;
+    size_t old = 0;
+    int rc = 0;
+
+    for (size_t i = 0; i < count; i++)
+        if (holdings[i].epoch > CLAIMS_KEPT && !(taken >> i & 1) &&
+            (holdings[i].epoch + holdings[i].partition) % CLAIMS_KEPT == 0) {
+            put_prune(bulk, &holdings[i]);
+            old++;
+        }
+    if (old) {
+        bson_destroy(&reply);
+        if (!mongoc_bulk_operation_execute(bulk, &reply, &error))
+            rc = mongo_error(self, &error);
+    }
+    bson_destroy(&reply);
+    mongoc_bulk_operation_destroy(bulk);
     return rc;
 }
 
@@ -224,18 +250,6 @@ static int insert_claims(struct store_mongo *self, const struct wire_holding *ho
     return rc;
 }
 
-/* A delete costs as much as a claim: not each time. */
-static int prune_old(struct store_mongo *self, const struct wire_holding *holdings, size_t count,
-                     uint64_t taken)
-{
-    int rc = 0;
-
-    for (size_t i = 0; i < count && rc == 0; i++)
-        if (holdings[i].epoch % CLAIMS_KEPT == 0 && !(taken >> i & 1))
-            rc = prune_claims(self, &holdings[i]);
-    return rc;
-}
-
 int mongo_claim(struct store *base, const struct wire_holding *holdings, size_t count,
                 uint64_t *ret_taken)
 {
@@ -254,7 +268,7 @@ int mongo_claim(struct store *base, const struct wire_holding *holdings, size_t 
     if (rc < 0)
         return rc;
     *ret_taken = taken;
-    return prune_old(self, holdings, count, taken);
+    return prune_claims(self, holdings, count, taken);
 }
 
 struct highest {

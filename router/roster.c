@@ -205,6 +205,12 @@ void roster_tick(struct roster *self, uint64_t now_ms)
         stream_beat(self->parts.stream, &self->parts.edges->edges[i]);
 }
 
+void roster_tell_holdings(struct roster *self, uint64_t now_ms)
+{
+    for (uint64_t slots = self->parts.edges->live; slots; slots &= slots - 1)
+        welcome(self, &self->parts.edges->edges[__builtin_ctzll(slots)], now_ms);
+}
+
 void roster_review(struct roster *self)
 {
     size_t kept = 0;

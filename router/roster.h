@@ -30,5 +30,7 @@ void roster_free(struct roster **self);
 void roster_take(struct roster *self, const struct bus_frame *frame, uint64_t now_ms);
 /* A heartbeat to everybody; forgets who was silent for too long. */
 void roster_tick(struct roster *self, uint64_t now_ms);
+/* Partitions are held: tells every edge, which would else learn it from the store a while later. */
+void roster_tell_holdings(struct roster *self, uint64_t now_ms);
 /* Partitions are held, or lost: confirms or refuses what waited for them. */
 void roster_review(struct roster *self);

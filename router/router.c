@@ -144,6 +144,7 @@ static void on_held(void *arg, uint64_t mask)
     struct router *self = arg;
 
     log_info("holding partitions", "mask=%016llx", (unsigned long long)mask);
+    roster_tell_holdings(self->roster, clock_monotonic_ms());
     roster_review(self->roster);
     intake_open(self->intake, mask);
 }

@@ -258,6 +258,19 @@ static void test_interest_in_another_routers_partition_is_refused(void **state)
     assert_int_equal(self->sent[3].value, WIRE_FENCED);
 }
 
+static void test_what_is_held_is_told_to_every_edge(void **state)
+{
+    struct world *self = *state;
+
+    alive(self, 1, 0, 1);
+    alive(self, 2, 0, 1);
+    assert_int_equal(self->sent_count, 2);
+    hold(self);
+    roster_tell_holdings(self->roster, 2);
+    assert_int_equal(self->sent_count, 4);
+    assert_int_equal(self->sent[3].value, 32);
+}
+
 static void test_confirmations_that_wait_have_a_limit(void **state)
 {
     struct world *self = *state;
@@ -336,6 +349,7 @@ int main(void)
         CASE(test_interest_in_what_is_held_is_confirmed_at_once),
         CASE(test_interest_is_confirmed_only_when_the_partition_is_held),
         CASE(test_interest_in_another_routers_partition_is_refused),
+        CASE(test_what_is_held_is_told_to_every_edge),
         CASE(test_confirmations_that_wait_have_a_limit),
         CASE(test_more_conversations_than_may_be_are_refused),
         CASE(test_a_reset_begins_anew_in_its_partitions),
