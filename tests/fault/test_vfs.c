@@ -50,7 +50,8 @@ static int remove_place(void **state)
     char path[400];
     DIR *dir = opendir(self->dir);
 
-    for (struct dirent *it; dir && (it = readdir(dir));) {
+    assert_non_null(dir);
+    for (struct dirent *it; (it = readdir(dir)) != NULL;) {
         snprintf(path, sizeof path, "%s/%s", self->dir, it->d_name);
         unlink(path);
     }

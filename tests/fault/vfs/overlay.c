@@ -184,9 +184,8 @@ static int need_block(struct overlay *self, sqlite3_file *real, size_t number, s
     if (number >= self->block_count) {
         size_t count = (number + 1) * 2;
 
-        self->blocks = need(realloc(self->blocks, count * sizeof *self->blocks));
-        memset(self->blocks + self->block_count, 0,
-               (count - self->block_count) * sizeof *self->blocks);
+        self->blocks = need(realloc(self->blocks, count * sizeof(void *)));
+        memset(self->blocks + self->block_count, 0, (count - self->block_count) * sizeof(void *));
         self->block_count = count;
     }
     if (!block) {
