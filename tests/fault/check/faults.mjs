@@ -152,10 +152,23 @@ export const faults = {
     'link flaps': link((it, pick) => it.flap(8, 50 + 150 * pick)),
     'link slow': link((it, pick) => it.slow(20 + 300 * pick), [1, 10]),
     'mongodb cut': proxy((it) => it.cut(), [0.5, 5]),
+    'mongodb silent': proxy((it) => it.cut({ silent: true }), [0.5, 8]),
+    'mongodb without a primary': proxy((it, { pick }) => it.stepDown({ gapMs: 500 + 1500 * pick })),
+    'mongodb writes late': proxy((it, { pick }) => it.cutMidWrite(1 + Math.floor(2 * pick), { late: 500 * pick, collection: 'events' })),
+    'mongodb concerns fail': proxy((it, { pick }) => it.failConcerns(1 + Math.floor(3 * pick))),
     'mongodb slow': proxy((it, { pick }) => it.slow(20 + 200 * pick), [1, 10]),
     'mongodb steps down': proxy((it) => it.stepDown()),
     'mongodb cut in mid-write': proxy((it, { pick }) => it.cutMidWrite(1 + Math.floor(5 * pick))),
     'mongodb moves': proxy((it) => it.moved()),
+    'replica set steps down': {
+        needs: 'realSet',
+        inject: async ({ realSet }) => {
+            const { MongoClient } = await import('mongodb');
+            const client = new MongoClient(realSet);
+            await client.db('admin').command({ replSetStepDown: 10, force: true }).catch(() => {}); // the connection may go with it
+            await client.close();
+        },
+    },
     'mongodb killed': {
         needs: 'server', lasts: [0.5, 5],
         inject: async ({ server }) => {

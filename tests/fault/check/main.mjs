@@ -26,9 +26,10 @@ const SMALL = { people: 8, rooms: 8 };
 async function setUpMongo() {
     const server = await mongodb();
     if (server.skip) return { skip: server.skip };
-    if (process.env.PARLEY_TEST_MONGODB_URI) return { store: server, context: { realSet: server.uri }, end: () => server.stop() };
+    const given = process.env.PARLEY_TEST_MONGODB_URI; // not ours to kill
+    if (given && /,|replicaSet=/.test(given)) return { store: server, context: { realSet: server.uri }, end: () => server.stop() };
     const proxy = await MongoProxy.start(server.uri);
-    return { store: { ...server, uri: proxy.uri }, context: { server, proxy }, end: () => proxy.stop().then(() => server.stop()) };
+    return { store: { ...server, uri: proxy.uri }, context: { server: given ? undefined : server, proxy }, end: () => proxy.stop().then(() => server.stop()) };
 }
 
 /** What is preloaded into the daemons, where the build has it: the disk that fails, the clock that jumps. */
