@@ -165,15 +165,16 @@ static int listen_failed(struct edge *self, int rc)
     return rc;
 }
 
-/* Every connection is an open file, and often a process may have 1,024 of them unless it says so.
- */
+/* Every connection is an open file, and some clients open two. Often a process may have 1,024 of
+ * them unless it says so; often a million, and then libwebsockets walks through as many places
+ * whenever a connection is closed. */
 static void allow_files(struct conf *conf)
 {
     rlim_t connections = (rlim_t)conf_number(conf, "edge/connections");
-    rlim_t wanted = connections + OTHER_FILES;
+    rlim_t wanted = connections + connections / 2 + OTHER_FILES;
     struct rlimit files;
 
-    if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= wanted)
+    if (getrlimit(RLIMIT_NOFILE, &files) < 0)
         return;
     files.rlim_cur = wanted < files.rlim_max ? wanted : files.rlim_max;
     if (setrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur < connections)
