@@ -4,11 +4,20 @@
 #include <errno.h>
 #include <string.h>
 
+#include "base/clock.h"
+
+/* What goes down in front of a message. */
+struct origin {
+    uint64_t arrived_ms;
+    struct bus_peer peer;
+};
+
 int task_send(zsock_t *pipe, struct bus_frame *frame)
 {
     void *handle = zsock_resolve(pipe);
+    struct origin origin = {clock_monotonic_ms(), frame->peer};
 
-    if (zmq_send(handle, frame->peer.bytes, frame->peer.len, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
+    if (zmq_send(handle, &origin, sizeof origin, ZMQ_DONTWAIT | ZMQ_SNDMORE) < 0)
         return -errno;
     return zmq_msg_send(&frame->msg, handle, ZMQ_DONTWAIT) < 0 ? -errno : 0;
 }
@@ -23,7 +32,8 @@ static int take_body(struct task *task)
 int task_recv(zsock_t *pipe, struct task *ret)
 {
     void *handle = zsock_resolve(pipe);
-    int len = zmq_recv(handle, ret->peer.bytes, sizeof ret->peer.bytes, ZMQ_DONTWAIT);
+    struct origin origin;
+    int len = zmq_recv(handle, &origin, sizeof origin, ZMQ_DONTWAIT);
     int more = 0;
     size_t size = sizeof more;
 
@@ -32,13 +42,22 @@ int task_recv(zsock_t *pipe, struct task *ret)
     zmq_getsockopt(handle, ZMQ_RCVMORE, &more, &size);
     if (!more) /* "$TERM" */
         return -EPIPE;
-    ret->peer.len = (uint8_t)len;
+    ret->peer = origin.peer;
+    ret->arrived_ms = origin.arrived_ms;
     zmq_msg_init(&ret->msg);
     if (zmq_msg_recv(&ret->msg, handle, 0) < 0 || take_body(ret) < 0) {
         zmq_msg_close(&ret->msg);
         return -EPIPE;
     }
     return 1;
+}
+
+bool task_is_late(const struct task *task)
+{
+    const struct wire_head *head = &task->head;
+
+    return head->deadline_ms > head->at_ms &&
+           clock_monotonic_ms() - task->arrived_ms > head->deadline_ms - head->at_ms;
 }
 
 void task_done(struct task *task)

@@ -1,6 +1,6 @@
 /* What goes through the pipe between the daemon's loop and its threads. Downwards: a request, as
- * two frames, the asker's routing id and the message itself. Upwards: a reply in the same shape, or
- * (without a routing id) a report. */
+ * two frames, whose it is and since when, and the message itself. Upwards: a reply in the same
+ * shape, or (without a routing id) a report. */
 #pragma once
 
 #include <czmq.h>
@@ -9,7 +9,8 @@
 
 struct task {
     struct bus_peer peer;
-    zmq_msg_t msg; /* what head and body borrow from */
+    uint64_t arrived_ms; /* in the loop, monotonic */
+    zmq_msg_t msg;       /* what head and body borrow from */
     struct wire_head head;
     struct wire_bytes body;
 };
@@ -32,6 +33,9 @@ int task_send(zsock_t *pipe, struct bus_frame *frame) MUST_CHECK;
 /* 1; 0 when none waits; -EPIPE: the thread is to end. task_done is due after 1 alone. */
 int task_recv(zsock_t *pipe, struct task *ret) MUST_CHECK;
 void task_done(struct task *task);
+/* It waited for longer than its asker does, who has asked again by now. The times in the frame are
+ * the asker's clock, of which only the difference counts here. */
+bool task_is_late(const struct task *task);
 /* from's message becomes to's; what borrows from it still does. */
 void task_move(struct task *to, struct task *from);
 

@@ -301,15 +301,16 @@ static void answer(struct worker *self, const struct task *task, const struct re
 static void take(struct worker *self, struct task *task)
 {
     const struct request *request = request_find(task->head.type);
+    bool is_late = request && task_is_late(task);
 
-    if (request && !request->fn) {
+    if (request && !request->fn && !is_late) {
         take_batch(self, task, request);
         return;
     }
     if (self->commit)
         write_commit(self); /* what came before it is to be seen by it */
     keep_slot(self);
-    if (request && task->head.deadline_ms && task->head.deadline_ms < clock_wall_ms()) {
+    if (is_late) {
         self->expired++;
         refuse(self, task, request, WIRE_UNAVAILABLE);
     } else if (request) {

@@ -106,12 +106,14 @@ static uint32_t fill(struct batch_lane *self, struct post *ret_posts[BATCH_EVENT
     return count;
 }
 
-static void encode(struct batch_lane *self, uint64_t number, uint32_t count)
+static void encode(struct batch_lane *self, uint64_t number, uint32_t count, uint64_t now_ms)
 {
     struct wire_batch message = {.events = wire_list_of(&self->list, count)};
 
     self->head.number = number;
     self->head.trace = number;
+    self->head.at_ms = now_ms;
+    self->head.deadline_ms = now_ms + self->timeout_ms;
     buf_clear(&self->frame);
     wire_head_encode(&self->frame, &self->head);
     wire_batch_encode(&self->frame, &message);
@@ -125,7 +127,7 @@ static bool send_one(struct batch_lane *self, uint64_t now_us)
     batch->count = fill(self, batch->posts);
     if (batch->count == 0)
         return false;
-    encode(self, self->numbers + 1, batch->count);
+    encode(self, self->numbers + 1, batch->count, now_us / US_PER_MS);
     if (self->out.send(self->out.arg, &self->frame) < 0)
         return false;
     batch->number = ++self->numbers;

@@ -21,6 +21,7 @@ struct load_lane {
     unsigned free_count;
     uint64_t next;
     struct backoff backoff;
+    uint64_t timeout_ms;
     struct buf list, frame;
     uint64_t *loads, *repeated, *strays;
 };
@@ -33,6 +34,7 @@ int load_lane_new(struct load_lane **ret, const struct wire_head *head, const st
     self->out = *out;
     self->head = *head;
     self->head.type = WIRE_TYPE_LOAD;
+    self->timeout_ms = LOAD_TIMEOUT_MS;
     TAILQ_INIT(&self->queue);
     TAILQ_INIT(&self->flight);
     for (unsigned i = 0; i < LOAD_FLIGHT_MAX; i++)
@@ -95,6 +97,8 @@ static int send_one(struct load_lane *self, struct load *load, uint64_t now_ms)
     self->head.partition = (uint16_t)id_partition(&request.conversation);
     self->head.epoch = load->epoch;
     self->head.trace = (self->next + 1) * LOAD_FLIGHT_MAX + slot;
+    self->head.at_ms = now_ms;
+    self->head.deadline_ms = now_ms + self->timeout_ms;
     wire_head_encode(&self->frame, &self->head);
     wire_load_encode(&self->frame, &request);
     rc = self->out.send(self->out.arg, &self->frame);
@@ -149,6 +153,7 @@ void load_lane_answer(struct load_lane *self, uint64_t trace, struct wire_bytes 
         return;
     }
     backoff_clear(&self->backoff);
+    self->timeout_ms = LOAD_TIMEOUT_MS;
     land(self, load);
     self->out.loaded(self->out.arg, load, &loaded);
 }
@@ -158,12 +163,14 @@ unsigned load_lane_tick(struct load_lane *self, uint64_t now_ms)
     struct load *load;
     unsigned count = 0;
 
-    while ((load = TAILQ_FIRST(&self->flight)) && now_ms - load->sent_ms >= LOAD_TIMEOUT_MS) {
+    while ((load = TAILQ_FIRST(&self->flight)) && now_ms - load->sent_ms >= self->timeout_ms) {
         land(self, load);
         load_lane_add(self, load);
         (*self->repeated)++;
         count++;
     }
+    if (count > 0 && self->timeout_ms < LOAD_TIMEOUT_MOST_MS)
+        self->timeout_ms *= 2;
     load_lane_pump(self, now_ms);
     return count;
 }

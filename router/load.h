@@ -7,7 +7,8 @@
 #include "base/stat.h"
 
 #define LOAD_FLIGHT_MAX 256
-#define LOAD_TIMEOUT_MS 3000
+#define LOAD_TIMEOUT_MS 3000 /* at first; longer while answers do not come in time */
+#define LOAD_TIMEOUT_MOST_MS 24000
 
 /* Embedded in what is loaded; zeroed at first. */
 struct load {

@@ -19,6 +19,8 @@ struct worker {
     int high_water;
     zsock_t *sock;
     struct silence silence;
+    struct wire_head head;
+    struct buf ping;
     struct worker_out out;
     struct batch_lane *batches;
     struct load_lane *loads;
@@ -83,6 +85,8 @@ int worker_new(struct worker **ret, const struct worker_spec *spec, const struct
     self->identity = base_strdup(spec->identity);
     self->high_water = spec->high_water;
     self->out = *out;
+    self->head = *head;
+    buf_init(&self->ping, 1024);
     self->malformed = stat_counter(stats, "malformed");
     self->restarts = stat_counter(stats, "persist_restarts");
     self->timeouts = stat_counter(stats, "persist_timeouts");
@@ -103,6 +107,7 @@ void worker_free(struct worker **self)
     load_lane_free(&(*self)->loads);
     batch_lane_free(&(*self)->batches);
     zsock_destroy(&(*self)->sock);
+    buf_done(&(*self)->ping);
     free((*self)->endpoint);
     free((*self)->identity);
     free(*self);
@@ -161,6 +166,8 @@ static void dispatch(struct worker *self, const struct bus_frame *frame)
     case WIRE_TYPE_LOADED:
         load_lane_answer(self->loads, frame->head.trace, frame->body, now_us / 1000);
         break;
+    case WIRE_TYPE_SLOT_IS: /* that it answers says it all */
+        break;
     default:
         self->out.reply(self->out.arg, self, frame);
     }
@@ -191,6 +198,18 @@ void worker_pump(struct worker *self)
     load_lane_pump(self->loads, now_us / 1000);
 }
 
+static void ping(struct worker *self)
+{
+    struct wire_slot question = {wire_text("")};
+
+    self->head.type = WIRE_TYPE_SLOT;
+    buf_clear(&self->ping);
+    wire_head_encode(&self->ping, &self->head);
+    wire_slot_encode(&self->ping, &question);
+    if (bus_send(self->sock, &self->ping) < 0)
+        return; /* there are many unanswered ones already */
+}
+
 bool worker_tick(struct worker *self)
 {
     uint64_t now_us = clock_monotonic_us(), now_ms = now_us / 1000;
@@ -203,6 +222,8 @@ bool worker_tick(struct worker *self)
                  self->name, timed_out, loads);
         (*self->timeouts)++;
     }
+    if (silence_wants_ping(&self->silence, now_ms))
+        ping(self);
     if (age_ms < PROBE_AFTER_MS || now_ms - self->probed_ms < PROBE_EVERY_MS)
         return false;
     self->probed_ms = now_ms;

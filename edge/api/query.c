@@ -355,12 +355,29 @@ static void reopen_silent(struct worker *worker, uint64_t now)
     self->poll_ms = now;
 }
 
+/* Its store may be slow, and the loop answers this at once. */
+static void ping(struct worker *worker)
+{
+    struct query *self = worker->query;
+    struct wire_head head = pipes_head(self->pipes, WIRE_TYPE_SLOT);
+    AUTO(buf_done) struct buf body;
+
+    buf_init(&body, 64);
+    wire_slot_encode(&body, &(struct wire_slot){wire_text("")});
+    pipe_frame(&self->frame, &head, &body);
+    if (worker->pipe->send(worker->pipe, &self->frame) < 0)
+        return; /* there are many unanswered ones already */
+}
+
 void query_tick(struct query *self)
 {
     uint64_t now = clock_monotonic_ms();
 
-    for (size_t i = 0; i < self->pipes->topology->worker_count; i++)
+    for (size_t i = 0; i < self->pipes->topology->worker_count; i++) {
+        if (silence_wants_ping(&self->workers[i].silence, now))
+            ping(&self->workers[i]);
         reopen_silent(&self->workers[i], now);
+    }
 
     for (size_t i = 0; i < self->pipes->topology->worker_count; i++)
         note_silence(self, i, now);
