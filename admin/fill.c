@@ -14,30 +14,42 @@ struct fill {
     struct recording_writer *writer;
     struct ask *ask;
     struct story *story;
-    bool **known; /* by conversation: whether the post of base + 1 + i was seen; NULL: no holes */
+    bool **known; /* by conversation: whether event base + 1 + i was told; NULL: all were */
     uint64_t at_us, count;
 };
 
+/* What was delivered, and so was told whole. */
+static int find_known_of(struct fill *self, size_t at)
+{
+    const struct story_conversation *conversation = self->story->conversations[at];
+    uint64_t span = conversation->top - conversation->base, count = 0;
+    bool *known;
+
+    if (span > SPAN_MAX)
+        return -EMSGSIZE;
+    known = NEW_ARRAY(span + 1, bool);
+    for (size_t i = 0; i < conversation->event_count; i++) {
+        uint64_t seq = conversation->events[i].seq;
+
+        if (seq <= conversation->base || known[seq - conversation->base - 1])
+            continue;
+        known[seq - conversation->base - 1] = true;
+        count++;
+    }
+    if (count < span)
+        self->known[at] = known;
+    else
+        free(known);
+    return 0;
+}
+
 static int find_known(struct fill *self)
 {
-    for (size_t i = 0; i < self->story->conversation_count; i++) {
-        const struct story_conversation *conversation = self->story->conversations[i];
-        uint64_t span = conversation->top - conversation->base;
+    int rc = 0;
 
-        if (conversation->missing && span > SPAN_MAX)
-            return -EMSGSIZE;
-        if (conversation->missing)
-            self->known[i] = NEW_ARRAY(span, bool);
-    }
-    for (size_t i = 0; i < self->story->post_count; i++) {
-        const struct story_post *post = &self->story->posts[i];
-        const struct story_conversation *conversation =
-            self->story->conversations[post->conversation];
-
-        if (post->numbered && self->known[post->conversation] && post->place > conversation->base)
-            self->known[post->conversation][post->place - conversation->base - 1] = true;
-    }
-    return 0;
+    for (size_t i = 0; rc == 0 && i < self->story->conversation_count; i++)
+        rc = find_known_of(self, i);
+    return rc;
 }
 
 static int add_event(struct fill *self, const struct id *conversation, struct wire_bytes event)

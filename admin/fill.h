@@ -1,5 +1,5 @@
-/* The holes of a recording: events whose posts were not seen, since frames were lost or a router
- * had just started. The store has them. */
+/* The holes of a recording: events that nobody told, since frames were lost, or their router died
+ * before it did or was recorded only after its start. The store has them. */
 #pragma once
 
 #include "admin/ask.h"

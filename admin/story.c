@@ -106,21 +106,25 @@ static void await_answer(struct reading *self, const struct wire_head *head, uin
     HASH_ADD(hh, self->asked, key, sizeof made->key, made);
 }
 
-static void add_post(struct reading *self, const struct recording_record *record,
+void story_add_post(struct story *self, const struct story_post *post)
+{
+    GROW(self->posts, self->post_count, self->post_room);
+    self->posts[self->post_count++] = *post;
+}
+
+static void add_post(struct reading *self, const struct recording_record *record, uint64_t at_ms,
                      const struct wire_post *post)
 {
     struct story *story = self->story;
     struct story_conversation *conversation = find_conversation(story, &post->conversation);
 
     conversation->posts++;
-    GROW(story->posts, story->post_count, story->post_room);
-    story->posts[story->post_count++] = (struct story_post){
-        .offset = record->offset,
-        .at_us = record->at_us,
-        .conversation = conversation->at,
-        .name = find_name(self, post),
-        .router = find_router(story, record->router),
-    };
+    story_add_post(story, &(struct story_post){.offset = record->offset,
+                                               .at_us = record->at_us,
+                                               .at_ms = at_ms,
+                                               .conversation = conversation->at,
+                                               .name = find_name(self, post),
+                                               .router = find_router(story, record->router)});
 }
 
 static int take_post(struct reading *self, const struct recording_record *record,
@@ -135,7 +139,7 @@ static int take_post(struct reading *self, const struct recording_record *record
     }
     if (story->post_count == STORY_POSTS_MAX)
         return -EMSGSIZE;
-    add_post(self, record, &post);
+    add_post(self, record, head->at_ms, &post);
     await_answer(self, head, (uint32_t)story->post_count - 1);
     story->totals.posts++;
     story->totals.kinds[post.kind < COUNT_OF(story->totals.kinds) ? post.kind : 0]++;
@@ -212,68 +216,52 @@ static void blame_void(struct story *self, struct story_conversation *conversati
     post->place = seq;
 }
 
-static void add_event(struct story_conversation *conversation, uint64_t seq, uint64_t offset)
+static void add_event(struct story_conversation *conversation, const struct story_event *event)
 {
     GROW(conversation->events, conversation->event_count, conversation->event_room);
-    conversation->events[conversation->event_count++] = (struct story_event){seq, offset};
+    conversation->events[conversation->event_count++] = *event;
 }
 
-/* The router that delivers an event has numbered its post. */
-static void learn_name(struct reading *self, const struct wire_event *event, uint16_t router)
+static void take_event(struct reading *self, const struct recording_record *record,
+                       struct wire_bytes body)
 {
-    struct wire_post post = {
-        .conversation = event->conversation, .actor = event->actor, .client_id = event->client_id};
-    uint32_t at = find_name(self, &post); /* which may move the list */
+    struct story *story = self->story;
+    struct story_event row = {.offset = record->offset, .at_us = record->at_us};
+    struct wire_deliver deliver;
+    struct wire_event event;
+    struct wire_post post;
+    struct story_conversation *conversation;
 
-    self->names[at].seq = event->seq;
-    self->names[at].router = router + 1u;
+    if (wire_deliver_decode(body, &deliver) < 0 || wire_event_decode(deliver.event, &event) < 0) {
+        story->totals.malformed++;
+        return;
+    }
+    conversation = find_conversation(story, &event.conversation);
+    row.seq = event.seq;
+    if (event.kind != WIRE_KIND_VOID) {
+        post = (struct wire_post){
+            .conversation = event.conversation, .actor = event.actor, .client_id = event.client_id};
+        row.name = find_name(self, &post) + 1;
+        self->names[row.name - 1].seq = event.seq;
+        self->names[row.name - 1].at_ms = event.at_ms;
+    } else if (record->kind == RECORDING_OUT) {
+        blame_void(story, conversation, find_router(story, record->router), event.seq);
+    }
+    add_event(conversation, &row);
 }
 
 static void take_deliver(struct reading *self, const struct recording_record *record,
                          struct wire_bytes body)
 {
-    struct story *story = self->story;
-    struct wire_deliver deliver;
-    struct wire_event event;
-    struct story_conversation *conversation;
-    uint16_t router = find_router(story, record->router);
-
-    if (wire_deliver_decode(body, &deliver) < 0 || wire_event_decode(deliver.event, &event) < 0) {
-        story->totals.malformed++;
-        return;
-    }
-    story->totals.delivers++;
-    conversation = find_conversation(story, &event.conversation);
-    add_event(conversation, event.seq, record->offset);
-    if (event.kind == WIRE_KIND_VOID)
-        blame_void(story, conversation, router, event.seq);
-    else
-        learn_name(self, &event, router);
+    self->story->totals.delivers++;
+    take_event(self, record, body);
 }
 
-/* The post must have been like this. A void tells nothing of the one that has caused it. */
 static void take_stored(struct reading *self, const struct recording_record *record,
                         struct wire_bytes body)
 {
-    struct story *story = self->story;
-    struct wire_deliver deliver;
-    struct wire_event event;
-    struct wire_post post;
-
-    if (wire_deliver_decode(body, &deliver) < 0 || wire_event_decode(deliver.event, &event) < 0) {
-        story->totals.malformed++;
-        return;
-    }
-    story->totals.stored++;
-    add_event(find_conversation(story, &event.conversation), event.seq, record->offset);
-    if (event.kind == WIRE_KIND_VOID || story->post_count == STORY_POSTS_MAX)
-        return;
-    post = (struct wire_post){
-        .conversation = event.conversation, .actor = event.actor, .client_id = event.client_id};
-    add_post(self, record, &post);
-    story->posts[story->post_count - 1].stored = true;
-    story->posts[story->post_count - 1].numbered = true;
-    story->posts[story->post_count - 1].place = event.seq;
+    self->story->totals.stored++;
+    take_event(self, record, body);
 }
 
 /* The first thing told of a conversation says where the recording begins in it. */

@@ -7,12 +7,15 @@
 #include "base/recording.h"
 
 #define STORY_POSTS_MAX 50000000u
-/* A router is sure to know the client ids of so many of a conversation's newest events. */
-#define STORY_MEMORY 48
+/* A router knows the client ids of so many of the newest numbers (router/memory.h); what it answers
+ * of older ones it knows by chance, since they are still under way. */
+#define STORY_MEMORY 64
 
 struct story_event {
     uint64_t seq;
     uint64_t offset; /* of the record with its deliver frame */
+    uint64_t at_us;
+    uint32_t name; /* + 1; 0: a void has none */
 };
 
 struct story_conversation {
@@ -31,6 +34,7 @@ struct story_conversation {
 struct story_post {
     uint64_t offset; /* of the record with its frame */
     uint64_t at_us;
+    uint64_t at_ms;         /* of its frame, and so of its event */
     uint64_t place;         /* its number, if it got one; else the last number before it */
     uint64_t seq, messages; /* as answered */
     uint32_t conversation;  /* in the story's list */
@@ -39,7 +43,7 @@ struct story_post {
     uint16_t router;        /* in the story's list */
     uint8_t status;         /* enum wire_result; if answered */
     bool answered;
-    bool stored;   /* not seen: made from the event that the store has */
+    bool stored;   /* not seen: made from the event, to which offset leads */
     bool numbered; /* an event or (voided) a void stands at place because of it */
     bool voided;
     bool weak;    /* the event was stored before anybody was answered: by an earlier try, say */

@@ -11,9 +11,7 @@ static void learn_names(struct story *self, struct story_name *names)
         const struct story_post *post = &self->posts[i];
         struct story_name *name = &names[post->name];
 
-        if (post->stored) { /* no other one has made it */
-            *name = (struct story_name){.seq = post->place, .owned = true};
-        } else if (post->answered && post->status == WIRE_OK && !name->owned) {
+        if (post->answered && post->status == WIRE_OK && name->router == 0) {
             name->seq = post->seq;
             name->router = post->router + 1u;
         } else if (post->answered && post->status == WIRE_DUPLICATE && name->seq == 0) {
@@ -65,26 +63,63 @@ static bool is_earlier(const struct story_conversation *conversation, const stru
     return name->seq <= conversation->base && (post->answered || name->router != 0);
 }
 
-/* The first try at the router that has numbered it; or, when nobody knows which that was, the first
- * of all. */
+/* Whether this try may be the one that got the number. */
+static bool fits(const struct story_post *post, const struct story_name *name)
+{
+    if (post->answered && post->status != WIRE_OK && post->status != WIRE_DUPLICATE)
+        return false;
+    if (name->at_ms != 0)
+        return name->at_ms == post->at_ms;
+    return name->router == 0 || name->router == post->router + 1u;
+}
+
+/* The first try that has the event's time; or, when nobody has told it, the first one at the router
+ * that has numbered it; or, when nobody knows which that was, the first of all. */
 static void find_owners(struct story *self, struct story_name *names)
 {
     for (size_t i = 0; i < self->post_count; i++) {
         struct story_post *post = &self->posts[i];
         struct story_name *name = &names[post->name];
         struct story_conversation *conversation = self->conversations[post->conversation];
-        bool fits = !post->answered || post->status == WIRE_OK || post->status == WIRE_DUPLICATE;
 
-        if (!fits || post->numbered || name->owned || name->seq == 0 ||
-            is_earlier(conversation, post, name) ||
-            (name->router != 0 && name->router != post->router + 1u))
+        if (post->numbered || name->owned || name->seq == 0 || !fits(post, name) ||
+            is_earlier(conversation, post, name))
             continue;
         post->numbered = name->owned = true;
-        post->weak = name->router == 0;
+        post->weak = name->at_ms == 0 && name->router == 0;
         post->place = name->seq;
         if (name->seq <= conversation->base)
             conversation->base = name->seq - 1;
     }
+}
+
+/* Events whose posts were not seen: the event tells all of them. */
+static void add_unseen_of(struct story *self, struct story_name *names,
+                          struct story_conversation *conversation)
+{
+    for (size_t i = 0; i < conversation->event_count; i++) {
+        const struct story_event *event = &conversation->events[i];
+        struct story_name *name = event->name ? &names[event->name - 1] : NULL;
+
+        if (!name || name->owned || event->seq <= conversation->base ||
+            self->post_count == STORY_POSTS_MAX)
+            continue;
+        name->owned = true;
+        conversation->posts++;
+        story_add_post(self, &(struct story_post){.offset = event->offset,
+                                                  .at_us = event->at_us,
+                                                  .place = event->seq,
+                                                  .conversation = conversation->at,
+                                                  .name = event->name - 1,
+                                                  .stored = true,
+                                                  .numbered = true});
+    }
+}
+
+static void add_unseen(struct story *self, struct story_name *names)
+{
+    for (size_t i = 0; i < self->conversation_count; i++)
+        add_unseen_of(self, names, self->conversations[i]);
 }
 
 /* Repeats that were answered from the router's memory, where another router may not remember. */
@@ -93,6 +128,19 @@ static bool is_distant(const struct story_post *post)
     return post->answered && !post->numbered &&
            (post->status == WIRE_DUPLICATE || post->status == WIRE_CONFLICT) && post->seq != 0 &&
            post->place >= post->seq + STORY_MEMORY;
+}
+
+/* Behind all that was seen before it, and behind the event that it repeats. */
+static void place_unnumbered(struct story_conversation *conversation, struct story_post *post)
+{
+    bool repeats =
+        post->answered && (post->status == WIRE_DUPLICATE || post->status == WIRE_CONFLICT);
+
+    post->place = conversation->top;
+    if (repeats && post->seq > post->place) {
+        post->place = post->seq;
+        conversation->disordered = true;
+    }
 }
 
 static void find_places(struct story *self)
@@ -104,7 +152,7 @@ static void find_places(struct story *self)
         struct story_conversation *conversation = self->conversations[post->conversation];
 
         if (!post->numbered)
-            post->place = conversation->top;
+            place_unnumbered(conversation, post);
         else if (post->place <= conversation->top)
             conversation->disordered = true;
         else
@@ -240,6 +288,7 @@ void story_sort(struct story *self, struct story_name *names)
     learn_names(self, names);
     find_bases(self);
     find_owners(self, names);
+    add_unseen(self, names);
     find_places(self);
     find_order(self);
     raise_bases(self);

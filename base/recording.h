@@ -15,9 +15,9 @@
  * deliver. snapshot: a wire record_state frame, what the router knew of a conversation at that
  * place in the file. begin: the router's name; another process or another start of it speaks from
  * here on. lost: u64, at least that many frames of this router are missing here, since the recorder
- * was too slow. stored: a deliver frame of an event whose post was not seen (lost, or taken by a
- * router that had just started), read from the store when the recording ended. end: for each kind,
- * ascending from in to stored, u64, how many records came before (of lost: how many frames).
+ * was too slow. stored: a deliver frame of an event that no router told (lost, or the router died
+ * or had just started), read from the store when the recording ended. end: for each kind, ascending
+ * from in to stored, u64, how many records came before (of lost: how many frames).
  *
  * Kinds that a reader does not know are skipped, and it does not count them. */
 #pragma once

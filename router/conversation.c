@@ -151,7 +151,7 @@ static bool answer_known(struct conversations *self, struct post *post)
         memory_recents_find(&post->conversation->recents, &post->name.key);
     struct post *first;
 
-    if (recent) {
+    if (recent && recent->at + MEMORY_REACH > post->conversation->head) {
         finish(self, post,
                recent->fingerprint == post->request.fingerprint ? WIRE_DUPLICATE : WIRE_CONFLICT,
                recent->seq);
@@ -302,8 +302,10 @@ void conversations_take(struct conversations *self, struct post **taken)
 
 static void remember_client_id(struct post *post, uint64_t seq)
 {
-    struct memory_recent recent = {
-        .key = post->name.key, .fingerprint = post->request.fingerprint, .seq = seq};
+    struct memory_recent recent = {.key = post->name.key,
+                                   .fingerprint = post->request.fingerprint,
+                                   .seq = seq,
+                                   .at = post->seq};
 
     memory_recents_add(&post->conversation->recents, &recent);
 }

@@ -140,7 +140,8 @@ static void learn_recents(struct conversation *self, struct wire_list list)
         struct wire_recent recent;
 
         if (wire_recent_decode(item, &recent) == 0)
-            recents[count++] = (struct memory_recent){recent.key, recent.fingerprint, recent.seq};
+            recents[count++] =
+                (struct memory_recent){recent.key, recent.fingerprint, recent.seq, recent.seq};
     }
     qsort(recents, count, sizeof *recents, by_seq);
     for (size_t i = 0; i < count; i++)
@@ -178,8 +179,8 @@ static void learn_known(struct conversation *self, struct post *first, struct wi
 
     first->is_looked_up = true;
     if (known.len > 0 && wire_recent_decode(known, &recent) == 0)
-        memory_recents_add(&self->recents,
-                           &(struct memory_recent){recent.key, recent.fingerprint, recent.seq});
+        memory_recents_add(&self->recents, &(struct memory_recent){recent.key, recent.fingerprint,
+                                                                   recent.seq, self->head});
 }
 
 void conversation_learn(struct conversation *self, const struct wire_loaded *loaded)

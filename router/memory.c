@@ -36,10 +36,12 @@ void memory_recents_add(struct memory_recents *self, const struct memory_recent 
 const struct memory_recent *memory_recents_find(const struct memory_recents *self,
                                                 const struct id *key)
 {
+    const struct memory_recent *found = NULL;
+
     for (unsigned i = 0; i < self->count; i++)
-        if (same(&self->ring[i].key, key))
-            return &self->ring[i];
-    return NULL;
+        if (same(&self->ring[i].key, key) && (!found || found->at < self->ring[i].at))
+            found = &self->ring[i];
+    return found;
 }
 
 void memory_recents_clear(struct memory_recents *self)

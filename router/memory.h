@@ -4,13 +4,18 @@
 
 #include "base/id.h"
 
-#define MEMORY_RECENTS_MAX 64
+/* A client id is known while no more than MEMORY_REACH numbers were given out since: neither more,
+ * by chance, nor less, so that the same posts have the same outcome whenever the router was
+ * started. The rest of the room is for client ids that use up no number. */
+#define MEMORY_REACH 64
+#define MEMORY_RECENTS_MAX 80
 #define MEMORY_MEMBERS_MAX 256
 
 struct memory_recent {
     struct id key; /* id_of_client */
     uint64_t fingerprint;
     uint64_t seq;
+    uint64_t at; /* the number by which it came here: seq, or that of the void of a repeat */
 };
 
 /* Embedded; zeroed is empty. */
@@ -32,7 +37,7 @@ struct memory_members {
 
 /* Adds one; beyond MEMORY_RECENTS_MAX the oldest is forgotten. */
 void memory_recents_add(struct memory_recents *self, const struct memory_recent *recent);
-/* NULL: not among them. Borrowed until the next call that changes it. */
+/* The latest of this key; NULL: not among them. Borrowed until the next call that changes it. */
 const struct memory_recent *memory_recents_find(const struct memory_recents *self,
                                                 const struct id *key);
 void memory_recents_clear(struct memory_recents *self); /* frees, too */

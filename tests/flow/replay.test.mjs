@@ -1,6 +1,6 @@
 // Recordings: what a pipeline did, done again by another one.
 import assert from 'node:assert/strict';
-import { mkdtemp, readFile, readdir, rm, stat, truncate, copyFile } from 'node:fs/promises';
+import { mkdtemp, readFile, readdir, rm, stat, truncate, copyFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -106,22 +106,41 @@ test('a recording that begins in the middle names what an empty store lacks, and
 });
 
 test('of a recording that is cut off, what is whole is replayed, and the place is named', async () => {
+    const whole = path.join(here, 'quarrel.rec');
     const file = path.join(dir, 'cut.rec');
-    await copyFile(lively, file);
-    await truncate(file, Math.floor((await stat(file)).size / 2));
-    const about = await recordingOf(file);
-    assert.equal(about.code, 1);
-    assert.match(about.stderr, /at byte \d+: the recording is cut off/);
+    const { size } = await stat(whole);
     const other = new Pipeline();
     try {
         await other.start();
-        const result = await replay(other, file);
-        assert.equal(result.code, 1);
-        assert.equal(result.differences, 0, result.stderr);
-        assert.ok(result.pushed > 300);
-        assert.match(result.stderr, new RegExp(`damaged at byte ${about.damageOffset}`));
+        for (const share of [0.2, 0.5, 0.9]) {
+            await copyFile(whole, file);
+            await truncate(file, Math.floor(size * share));
+            const about = await recordingOf(file);
+            assert.equal(about.code, 1);
+            assert.match(about.stderr, /at byte \d+: the recording is cut off/);
+            const result = await replay(other, file);
+            assert.equal(result.code, 1);
+            assert.equal(result.differences, 0, result.stderr);
+            assert.ok(result.pushed > 10, result.stdout);
+            assert.match(result.stderr, new RegExp(`damaged at byte ${about.damageOffset}`));
+        }
+        const result = await replay(other, whole);
+        assert.equal(result.code, 0, result.stdout + result.stderr);
+        const wanted = JSON.parse(await readFile(`${whole}.json`, 'utf8'));
+        assert.equal(digest(await dump(other, await conversationsOf(whole))), wanted.sha256);
     } finally {
         await other.stop();
+    }
+});
+
+test('cut at any of many places, a recording says so, and where', async () => {
+    const file = path.join(dir, 'cut.rec');
+    const whole = await readFile(path.join(here, 'talk.rec'));
+    for (let size = 0; size < whole.length; size += 211) {
+        await writeFile(file, whole.subarray(0, size));
+        const about = await recordingOf(file);
+        assert.equal(about.code, 1, `cut at ${size}`);
+        assert.match(about.stderr, size < 24 ? /cut off in its header/ : /at byte \d+: the recording is cut off/);
     }
 });
 
