@@ -22,9 +22,9 @@
 
 #define PEOPLE_MAX 20000
 #define ROOMS_MAX 4096
-#define SEATS 8       /* rooms of a person */
-#define OPENING 200   /* handshakes at a time, at the start */
-#define DELAY_MS 1000 /* socket.io-client's back-off: doubled up to … */
+#define SEATS 8                 /* rooms of a person */
+#define OPENING 200             /* handshakes at a time, at the start */
+#define DELAY_MS UINT64_C(1000) /* socket.io-client's back-off: doubled up to … */
 #define DELAY_MOST_MS 5000
 #define WINDOW 1024 /* sends of one person without an answer */
 
