@@ -167,7 +167,7 @@ static void find_places(struct story *self)
 /* ---- order ---- */
 
 struct row {
-    uint64_t place;
+    uint64_t place; /* twice, and one more for those without a number: they follow */
     uint32_t conversation;
     uint32_t post;
 };
@@ -205,7 +205,7 @@ static void find_order(struct story *self)
 
         self->order[i] = i;
         if (self->conversations[post->conversation]->disordered)
-            rows[count++] = (struct row){post->place, post->conversation, i};
+            rows[count++] = (struct row){post->place * 2 + !post->numbered, post->conversation, i};
     }
     qsort(rows, count, sizeof *rows, by_post);
     for (size_t i = 0; i < count; i++)

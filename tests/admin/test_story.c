@@ -6,6 +6,7 @@
 #include "admin/story.h"
 
 #define EDGE 5
+#define TIME 1000
 
 struct world {
     char dir[64], path[96];
@@ -49,25 +50,32 @@ static void add(struct world *self, enum recording_kind kind, uint64_t router,
     assert_int_equal(recording_add(self->writer, &record), 0);
 }
 
-static void start(struct buf *frame, enum wire_type type, uint64_t trace)
+static void start(struct buf *frame, enum wire_type type, uint64_t trace, uint64_t at_ms)
 {
-    struct wire_head head = {.type = (uint8_t)type, .sender = EDGE, .boot = EDGE, .trace = trace};
+    struct wire_head head = {
+        .type = (uint8_t)type, .sender = EDGE, .boot = EDGE, .trace = trace, .at_ms = at_ms};
 
     buf_init(frame, 4096);
     wire_head_encode(frame, &head);
 }
 
 /* The client id stands for the event: the same one, the same name. */
-static void came(struct world *self, uint64_t router, uint64_t trace, const char *client_id)
+static void came_at(struct world *self, uint64_t router, uint64_t trace, const char *client_id,
+                    uint64_t at_ms)
 {
     AUTO(buf_done) struct buf frame;
     struct wire_post post = {.conversation = self->conversation,
                              .kind = WIRE_KIND_MESSAGE_CREATED,
                              .client_id = wire_text(client_id)};
 
-    start(&frame, WIRE_TYPE_POST, trace);
+    start(&frame, WIRE_TYPE_POST, trace, at_ms);
     wire_post_encode(&frame, &post);
     add(self, RECORDING_IN, router, &frame);
+}
+
+static void came(struct world *self, uint64_t router, uint64_t trace, const char *client_id)
+{
+    came_at(self, router, trace, client_id, TIME + trace);
 }
 
 static void answered(struct world *self, uint64_t router, uint64_t trace, enum wire_result status,
@@ -76,27 +84,34 @@ static void answered(struct world *self, uint64_t router, uint64_t trace, enum w
     AUTO(buf_done) struct buf frame;
     struct wire_answer answer = {.status = (uint8_t)status, .seq = seq};
 
-    start(&frame, WIRE_TYPE_ANSWER, trace);
+    start(&frame, WIRE_TYPE_ANSWER, trace, 0);
     wire_answer_encode(&frame, &answer);
     add(self, RECORDING_OUT, router, &frame);
 }
 
-static void told(struct world *self, enum recording_kind kind, uint64_t router, uint64_t seq,
-                 const char *client_id)
+static void told_at(struct world *self, enum recording_kind kind, uint64_t router, uint64_t seq,
+                    const char *client_id, uint64_t at_ms)
 {
     AUTO(buf_done) struct buf frame, event;
     struct wire_event what = {.conversation = self->conversation,
                               .seq = seq,
                               .kind = client_id ? WIRE_KIND_MESSAGE_CREATED : WIRE_KIND_VOID,
-                              .client_id = wire_text(client_id ? client_id : "")};
+                              .client_id = wire_text(client_id ? client_id : ""),
+                              .at_ms = at_ms};
     struct wire_deliver deliver;
 
     buf_init(&event, 4096);
     wire_event_encode(&event, &what);
     deliver.event = wire_buf(&event);
-    start(&frame, WIRE_TYPE_DELIVER, 0);
+    start(&frame, WIRE_TYPE_DELIVER, 0, 0);
     wire_deliver_encode(&frame, &deliver);
     add(self, kind, router, &frame);
+}
+
+static void told(struct world *self, enum recording_kind kind, uint64_t router, uint64_t seq,
+                 const char *client_id)
+{
+    told_at(self, kind, router, seq, client_id, TIME);
 }
 
 /* A post of router 1 that was stored there and then. */
@@ -104,7 +119,7 @@ static void went_well(struct world *self, uint64_t trace, const char *client_id,
 {
     came(self, 1, trace, client_id);
     answered(self, 1, trace, WIRE_OK, seq);
-    told(self, RECORDING_OUT, 1, seq, client_id);
+    told_at(self, RECORDING_OUT, 1, seq, client_id, TIME + trace);
 }
 
 static void tell(struct world *self)
@@ -195,6 +210,23 @@ static void test_a_post_whose_first_try_was_not_seen_comes_before_those_behind_i
     assert_place(self, 1, 2);
     assert_place(self, 2, 3);
     assert_int_equal(self->story->order[1], 2);
+}
+
+static void test_a_repeat_comes_behind_the_try_that_made_the_event(void **state)
+{
+    struct world *self = *state;
+
+    went_well(self, 1, "a", 1);
+    came(self, 2, 2, "b"); /* by another way, with another time */
+    answered(self, 2, 2, WIRE_DUPLICATE, 2);
+    came_at(self, 2, 3, "b", TIME);
+    answered(self, 2, 3, WIRE_DUPLICATE, 2);
+    told(self, RECORDING_STORED, 0, 2, "b");
+    tell(self);
+    assert_int_equal(self->story->order[1], 2);
+    assert_place(self, 1, 2);
+    assert_false(nth(self, 1)->stored);
+    assert_false(nth(self, 2)->numbered);
 }
 
 static void test_a_void_belongs_to_the_post_that_was_answered_before_it(void **state)
@@ -294,6 +326,7 @@ int main(void)
         WITH_WORLD(test_what_a_dead_router_did_not_store_counts_where_the_next_one_took_it),
         WITH_WORLD(test_what_a_dead_router_stored_counts_where_it_took_it),
         WITH_WORLD(test_a_post_whose_first_try_was_not_seen_comes_before_those_behind_it),
+        WITH_WORLD(test_a_repeat_comes_behind_the_try_that_made_the_event),
         WITH_WORLD(test_a_void_belongs_to_the_post_that_was_answered_before_it),
         WITH_WORLD(test_what_left_no_mark_and_might_leave_one_is_left_out),
         WITH_WORLD(test_it_may_begin_in_the_middle),
