@@ -103,7 +103,7 @@ async function probe(crowd, name) {
         const { id: conversationId, members: [{ other: socket }] } = crowd.conversations[Math.floor(crowd.random() * crowd.conversations.length)];
         const clientId = `probe-${++probes}`;
         const message = { conversationId, clientId, text: `${clientId} after "${name}"` };
-        await until(`an answer to ${message.text}`, async () => (await socket.timeout(5000).emitWithAck('message:send', message).catch(() => ({}))).ok, 30000);
+        await until(`an answer to ${message.text}`, async () => (await socket.timeout(5000).emitWithAck('message:send', message).catch(() => ({}))).ok, 60000);
     }));
 }
 
