@@ -125,7 +125,8 @@ export async function stormRun({ clients = 5000, rooms = 200, seats = 3, rate = 
         const end = JSON.parse(crowd.lines.at(-1));
         const before = latency(senders.lines, calm, killed);
         const during = latency(senders.lines, killed, killed + back.back_ms);
-        return { ...back, ...end, before, during, ratio: during.p99 / before.p99, cpu: { before: use(0, killed - calm), during: use(1, back.back_ms) }, edge: Object.fromEntries(counters) };
+        const profile = Array.from({ length: Math.ceil(back.back_ms / 500) }, (_, i) => Math.round(latency(senders.lines, killed + i * 500, killed + (i + 1) * 500).p99));
+        return { ...back, ...end, before, during, profile, ratio: during.p99 / before.p99, cpu: { before: use(0, killed - calm), during: use(1, back.back_ms) }, edge: Object.fromEntries(counters) };
     } finally {
         dying?.kill('SIGKILL');
         crowd?.child.kill('SIGKILL');
@@ -153,7 +154,7 @@ async function main() {
         for (const [name, { acks, p50, p99, most }] of [['before', result.before], ['during', result.during]])
             console.log(`senders ${name}: ${acks} acknowledged, p50 ${round(p50)} ms, p99 ${round(p99)} ms, most ${round(most)} ms`);
         console.log(`ratio of p99: ${result.ratio.toFixed(2)}${bad.length ? `  MISSED: ${bad.join('; ')}` : ''}`);
-        if (debug) console.log(`CPU, % of a core: ${JSON.stringify(result.cpu)}\n${JSON.stringify(result.edge)}`);
+        if (debug) console.log(`p99 in each half second, ms: ${result.profile.join(' ')}\nCPU, % of a core: ${JSON.stringify(result.cpu)}\n${JSON.stringify(result.edge)}`);
         missed += bad.length;
     }
     process.exitCode = missed ? 1 : 0;
