@@ -4,7 +4,7 @@ import { test } from 'node:test';
 import { chosen, faults } from './check/faults.mjs';
 import { emptiness } from './check/main.mjs';
 import { mutations } from './check/mutations.mjs';
-import { add, lastLine, takeovers } from './check/report.mjs';
+import { add, crashes, lastLine, takeovers } from './check/report.mjs';
 import { plan } from './check/schedule.mjs';
 
 const names = Object.keys(faults);
@@ -54,6 +54,10 @@ test('the figures of rounds are added, of the longest silence the longest is kep
 test('a takeover is counted when somebody else holds', () => {
     const holds = (who) => `x | level=info who=${who} msg="holding partitions" mask=ff`;
     assert.equal(takeovers(['noise', holds('router.1'), holds('router.1'), holds('router.2'), holds('router.1')]), 2);
+});
+
+test('a daemon that dies by itself is counted, one that was killed is not', () => {
+    assert.equal(crashes(['parley | edge was killed by signal 9; starting it again', 'parley | edge was killed by signal 6; starting it again']), 1);
 });
 
 test('every kind of mutation says what it leaves in the log', () => {

@@ -42,6 +42,7 @@ export function table(seconds, counts) {
         ['refused (no member any more)', counts.refused],
         ['voids', counts.voids],
         ['kills', `${sum(counts.kills)}: ${list(counts.kills)}`],
+        ['died by themselves', counts.crashes ?? 0],
         ['stops', counts.stops ?? 0],
         ['takeovers', counts.takeovers ?? 0],
         ['reconnects', counts.reconnects],
@@ -51,6 +52,9 @@ export function table(seconds, counts) {
     ];
     return rows.map(([what, figure]) => `  ${what.padEnd(36)} ${figure}`).join('\n');
 }
+
+/** Daemons that ended by another signal than ours. */
+export const crashes = (log) => log.filter((line) => /was killed by signal (?!9\b|15\b)/.test(line)).length;
 
 /** How often the daemons' log says that another one holds partitions now than did before. */
 export function takeovers(log) {
