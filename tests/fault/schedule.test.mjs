@@ -54,6 +54,8 @@ test('the figures of rounds are added, of the longest silence the longest is kep
 test('a takeover is counted when somebody else holds', () => {
     const holds = (who) => `x | level=info who=${who} msg="holding partitions" mask=ff`;
     assert.equal(takeovers(['noise', holds('router.1'), holds('router.1'), holds('router.2'), holds('router.1')]), 2);
+    const serves = (who) => `x | level=info who=${who} msg="serving" worker=persist.1 epoch=4`;
+    assert.equal(takeovers([serves('persist.1'), serves('persist.3'), serves('persist.3')]), 1);
 });
 
 test('a daemon that dies by itself is counted, one that was killed is not', () => {

@@ -56,15 +56,15 @@ export function table(seconds, counts) {
 /** Daemons that ended by another signal than ours. */
 export const crashes = (log) => log.filter((line) => /was killed by signal (?!9\b|15\b)/.test(line)).length;
 
-/** How often the daemons' log says that another one holds partitions now than did before. */
+/** How often the daemons' log says that another one holds partitions now, or serves for a worker, than did before. */
 export function takeovers(log) {
     const holders = new Map();
     let count = 0;
     for (const line of log) {
-        const [, name, role] = /who=((\w+)\S*) msg="holding partitions"/.exec(line) ?? [];
-        if (!role) continue;
-        count += holders.has(role) && holders.get(role) !== name;
-        holders.set(role, name);
+        const [, name, what] = /who=(\S+) msg="(?:holding partitions" (mask=\w+)|serving" (worker=\S+))/.exec(line)?.filter(Boolean) ?? [];
+        if (!what) continue;
+        count += holders.has(what) && holders.get(what) !== name;
+        holders.set(what, name);
     }
     return count;
 }
