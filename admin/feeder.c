@@ -15,7 +15,7 @@
 #define LINKS_MAX 32
 #define NOBODY (-1)
 #define ALIVE_MS 250
-#define RESEND_MS 3000
+#define RESEND_MS 30000     /* a slow store is no reason: a repeated conflict makes another void */
 #define HOLDERS_MS 300      /* between two questions who holds what */
 #define HOLDERS_WAIT_MS 500 /* for the answer */
 #define BUSY_MS 100         /* after unavailable */
@@ -337,13 +337,43 @@ static void say_alive(struct feeder *self, struct link *link, uint64_t now_ms)
         link->alive_ms = now_ms + ALIVE_MS;
 }
 
+/* Answers may be missing: what this router has not answered goes again. */
+static void send_again(struct feeder *self, const struct link *link)
+{
+    for (size_t i = 0; i < ID_PARTITIONS; i++) {
+        struct lane *lane = &self->lanes[i];
+
+        if (lane->link != NOBODY && &self->links[lane->link] == link)
+            lane->unsent = TAILQ_FIRST(&lane->parcels);
+    }
+}
+
+/* Every frame but a heartbeat has the next number; a heartbeat tells the last one. */
+static void count_frame(struct feeder *self, struct link *link, const struct bus_frame *frame)
+{
+    struct wire_heartbeat heartbeat;
+    bool is_new =
+        !link->welcomed || link->boot != frame->head.boot || frame->head.type == WIRE_TYPE_WELCOME;
+    uint64_t next = link->received + 1, number = frame->head.number;
+
+    if (frame->head.type == WIRE_TYPE_HEARTBEAT) {
+        if (wire_heartbeat_decode(frame->body, &heartbeat) < 0)
+            return;
+        next = link->received;
+        number = heartbeat.sent;
+    }
+    link->received = number;
+    link->boot = frame->head.boot;
+    link->welcomed = true;
+    if (is_new || number != next)
+        send_again(self, link);
+}
+
 static void take_frame(struct feeder *self, struct link *link, const struct bus_frame *frame)
 {
     struct wire_welcome welcome;
 
-    link->received = frame->head.number;
-    link->boot = frame->head.boot;
-    link->welcomed = true;
+    count_frame(self, link, frame);
     if (frame->head.type == WIRE_TYPE_WELCOME && wire_welcome_decode(frame->body, &welcome) == 0)
         learn(self, welcome.holdings, link->name);
     else if (frame->head.type == WIRE_TYPE_ANSWER)

@@ -1,6 +1,6 @@
 /* Pushes posts to the routers as an edge does: signs of life on a stream of its own, frames
- * numbered per partition and epoch, back to the gap when one is missing, sent again until answered,
- * and again to whoever holds the partition next. */
+ * numbered per partition and epoch, back to the gap when one is missing, sent again when an answer
+ * may be missing, and again to whoever holds the partition next. */
 #pragma once
 
 #include "admin/ask.h"
