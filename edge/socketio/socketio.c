@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "edge/socketio/writer.h"
+
 static const char *const root_only[] = {"/", NULL};
 
 const struct socketio_options socketio_defaults = {
@@ -168,15 +170,23 @@ static struct payload *make(enum packet_type type, unsigned attachments, const c
     return engineio_text(pieces, COUNT_OF(pieces));
 }
 
+/* The text as JSON; the buffer, which is made here, holds it. */
+static struct payload_piece quote(struct buf *made, const char *text)
+{
+    struct writer to = writer_of(made);
+
+    buf_init(made, 6 * strlen(text) + 3); /* as long as it can become */
+    writer_cstring(&to, text);
+    return (struct payload_piece){made->data, made->len};
+}
+
 static struct payload *make_event(const char *namespace, const char *name, const char *args,
                                   unsigned attachments)
 {
-    json_t *text = json_string(name);
-    AUTO(base_free_text) char *quoted = json_dumps(text, JSON_ENCODE_ANY);
+    AUTO(buf_done) struct buf quoted;
     struct payload_piece content[CONTENT_PIECES] = {
-        {"[", 1}, piece(quoted), piece(*args ? "," : ""), piece(args), {"]", 1}};
+        {"[", 1}, quote(&quoted, name), piece(*args ? "," : ""), piece(args), {"]", 1}};
 
-    json_decref(text);
     return make(attachments ? PACKET_BINARY_EVENT : PACKET_EVENT, attachments, namespace, NULL,
                 content);
 }
@@ -279,16 +289,14 @@ void socketio_refuse(struct socketio_socket *socket, const char *message, const 
 {
     struct client *client = socket->client;
     struct socketio *server = client->server;
-    json_t *text = json_string(message);
-    AUTO(base_free_text) char *quoted = json_dumps(text, JSON_ENCODE_ANY);
+    AUTO(buf_done) struct buf quoted;
     struct payload_piece content[CONTENT_PIECES] = {{"{\"message\":", 11},
-                                                    piece(quoted),
+                                                    quote(&quoted, message),
                                                     piece(data ? ",\"data\":" : ""),
                                                     piece(data ? data : ""),
                                                     {"}", 1}};
     AUTO(payload_unref) struct payload *payload = NULL;
 
-    json_decref(text);
     payload = make(PACKET_CONNECT_ERROR, 0, socket->namespace, NULL, content);
     send_one(socket, payload);
     socket_end(socket, NULL);
