@@ -13,16 +13,15 @@
 
 void replay_differ(struct replay *self, const char *format, ...)
 {
+    char text[256];
     va_list args;
 
-    if (self->counts.differences++ >= REPLAY_SHOWN_MAX)
-        return;
     va_start(args, format);
-    fprintf(stderr, "difference: ");
-    vfprintf(stderr, format, args);
-    fprintf(stderr, "\n");
+    vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (self->counts.differences == REPLAY_SHOWN_MAX)
+    if (self->counts.differences++ < REPLAY_SHOWN_MAX)
+        fprintf(stderr, "difference: %s\n", text);
+    else if (self->counts.differences == REPLAY_SHOWN_MAX + 1)
         fprintf(stderr, "… further ones are only counted\n");
 }
 

@@ -65,7 +65,11 @@ static struct story_conversation *find_conversation(struct story *self, const st
     found->id = *id;
     found->at = (uint32_t)self->conversation_count;
     HASH_ADD(hh, self->by_id, id, sizeof found->id, found);
-    GROW(self->conversations, self->conversation_count, self->conversation_room);
+    if (self->conversation_count == self->conversation_room) {
+        self->conversation_room = self->conversation_room ? self->conversation_room * 2 : 64;
+        self->conversations = base_realloc(self->conversations, self->conversation_room,
+                                           sizeof(struct story_conversation *));
+    }
     self->conversations[self->conversation_count++] = found;
     return found;
 }
