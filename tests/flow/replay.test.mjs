@@ -144,19 +144,36 @@ test('cut at any of many places, a recording says so, and where', async () => {
     }
 });
 
-test('what somebody has changed in the store is found', async () => {
+test('a pipeline that makes something else of it is found out', async () => {
+    const other = new Pipeline({ config: { bus: { jobs: 'webhook' } } }); // events carry the jobs that they cause
+    try {
+        await other.start();
+        const result = await replay(other, path.join(here, 'talk.rec'));
+        assert.equal(result.code, 1);
+        assert.ok(result.differences > 20, result.stdout);
+        assert.match(result.stderr, /difference: \w+: event \d+ is not what was recorded/);
+        assert.match(result.stderr, /further ones are only counted/);
+    } finally {
+        await other.stop();
+    }
+});
+
+test('an event in between that neither the recording nor the store has is named', async () => {
+    const file = path.join(dir, 'more.rec');
     const other = new Pipeline();
+    const [member] = crowd.members;
+    const [room] = member.rooms;
+    const say = (text) => must(pipeline.urls[0], 'POST', '/api/messages', { token: member.user.token, body: { conversationId: room, clientId: text, text } });
     try {
         await other.start();
         assert.equal((await replay(other, lively)).code, 0);
-        const [member] = crowd.members;
-        const [room] = member.rooms;
-        await replay(other, lively);
-        const recorded = path.join(dir, 'more.rec');
-        const recorder = await Recorder.start(pipeline, recorded);
-        await must(pipeline.urls[0], 'POST', '/api/messages', { token: member.user.token, body: { conversationId: room, clientId: 'only here', text: 'only here' } });
-        await recorder.stop();
-        assert.equal((await replay(other, recorded)).code, 1, 'it lacks an event in between');
+        await say('nobody listens');
+        const recorder = await Recorder.start(pipeline, file);
+        const { message } = await say('somebody listens');
+        assert.equal(await recorder.stop(), 0);
+        const result = await replay(other, file);
+        assert.equal(result.code, 1);
+        assert.match(result.stderr, new RegExp(`missing: ${room}: its events \\d+ to ${message.seq - 1} came before`));
     } finally {
         await other.stop();
     }
