@@ -68,7 +68,8 @@ export class World {
         while (chosen.size < stable + guests) chosen.add(this.pick(this.people));
         const [owner, ...others] = chosen;
         const staying = others.slice(0, stable - 1);
-        const made = await conversation(this.urls[i % this.urls.length], owner.user.token, staying.map((one) => one.user.id), { title: `room ${i}`, clientId: `room-${i}` });
+        const make = () => conversation(this.urls[i % this.urls.length], owner.user.token, staying.map((one) => one.user.id), { title: `room ${i}`, clientId: `room-${i}` });
+        const made = await until(`room ${i} is made`, () => make().catch(() => undefined)); // a wrong store may forget it
         const room = { id: made.id, owner, attempts: [], sent: [], guests: [] };
         for (const person of [owner, ...staying]) person.rooms.push(room);
         for (const person of others.slice(stable - 1)) {
