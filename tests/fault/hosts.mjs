@@ -3,6 +3,7 @@
 // the bus's pair looks to the daemons like a cable that is pulled: no packet says so. Delay is added by a relay in user
 // space, since few kernels have netem.
 import { execFileSync, spawn } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { createServer, connect } from 'node:net';
 import path from 'node:path';
@@ -13,7 +14,26 @@ const CHANNELS = 5; // ports per daemon, as base/topology.h has it
 
 /** Runs ip(8); its message when it fails. */
 function ip(...args) {
-    execFileSync('ip', args, { stdio: ['ignore', 'ignore', 'pipe'] });
+    return execFileSync('ip', args, { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' });
+}
+
+/** What a run that was killed has left: its process is gone, its namespace and pairs are not. */
+function sweep() {
+    for (const [name, pid] of ip('netns', 'list').matchAll(/^parley-(\d+)-\d+/gm)) {
+        if (existsSync(`/proc/${pid}`)) continue;
+        try { ip('netns', 'del', name); } catch { /* another run sweeps, too */ }
+    }
+}
+
+/** The third byte of two networks in a row, 10.213.n.0/24 and the next, that nobody here has. */
+function freeNetworks() {
+    const taken = new Set([...ip('-o', 'addr').matchAll(/inet 10\.213\.(\d+)\./g)].map(([, third]) => Number(third)));
+    const first = 2 * (process.pid % 125);
+    for (let i = 0; i < 125; i++) {
+        const net = (first + 2 * i) % 250;
+        if (!taken.has(net) && !taken.has(net + 1)) return net;
+    }
+    throw new Error('all of 10.213.0.0/16 is in use');
 }
 
 /** Why there can be no second host here; undefined when there can. */
@@ -124,10 +144,9 @@ let made = 0;
 export class TwoHosts extends Pipeline {
     constructor(options = {}) {
         super({ edges: 2, ...options });
-        const net = (process.pid * 4 + made * 2) % 250; // so that runs side by side stay apart
         this.namespace = `parley-${process.pid}-${made}`;
-        this.bus = { here: `pb${process.pid}.${made}`, hereIp: `10.213.${net}.1`, thereIp: `10.213.${net}.2` };
-        this.door = { here: `pd${process.pid}.${made}`, hereIp: `10.213.${net + 1}.1`, thereIp: `10.213.${net + 1}.2` };
+        this.bus = { here: `pb${process.pid}.${made}` };
+        this.door = { here: `pd${process.pid}.${made}` };
         made++;
         this.link = new Link(this);
         this.relay = new Relay();
@@ -135,6 +154,10 @@ export class TwoHosts extends Pipeline {
 
     /** The namespace and the two pairs. */
     lay() {
+        sweep();
+        const net = freeNetworks();
+        Object.assign(this.bus, { hereIp: `10.213.${net}.1`, thereIp: `10.213.${net}.2` });
+        Object.assign(this.door, { hereIp: `10.213.${net + 1}.1`, thereIp: `10.213.${net + 1}.2` });
         ip('netns', 'add', this.namespace);
         ip('-n', this.namespace, 'link', 'set', 'lo', 'up');
         for (const [pair, there] of [[this.bus, 'bus'], [this.door, 'door']]) {
