@@ -122,6 +122,20 @@ void interest_leave(struct interest *self, struct interest_member **member)
         forget(self, it);
 }
 
+/* Whoever was added and removed again within a hole of the stream has missed that, and no list of
+ * memberships shows it. It matters when they are added once more, and their device, which has seen
+ * nothing of the conversation, would take this for the beginning. */
+void follower_added(struct interest *self, const struct follower *user)
+{
+    for (struct interest_member *it = user->members; it; it = it->next) {
+        if (!it->joined || it->repair == self->repair)
+            continue;
+        it->repair = self->repair;
+        if (self->spec.ops->behind)
+            self->spec.ops->behind(self->spec.arg, it->socket);
+    }
+}
+
 static void tell(struct interest *self, struct interest_member *member, enum wire_result result)
 {
     interest_joined_fn *fn = TAKE(member->fn);
@@ -129,6 +143,7 @@ static void tell(struct interest *self, struct interest_member *member, enum wir
     list_remove(&member->wait);
     if (fn) {
         member->joined = result == WIRE_OK;
+        member->repair = self->repair;
         fn(member->arg, result);
     } else if (result != WIRE_OK && member->joined) {
         member->joined = false;

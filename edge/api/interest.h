@@ -20,6 +20,9 @@ struct interest_ops {
     /* The socket cannot be told everything any more (a table is full, or a fault has hidden too
      * much): close it, so that it comes back and asks. May be NULL. */
     void (*lost)(void *arg, void *socket);
+    /* Events of before the next one may have been missed for good: the socket must sync. May be
+     * NULL. */
+    void (*behind)(void *arg, void *socket);
     /* A router is new or its stream had a hole: what was told until now may have holes, too. May be
      * NULL. */
     void (*broken)(void *arg);

@@ -337,6 +337,7 @@ void interest_repair(struct interest *self, uint64_t partitions)
     size_t place = 0;
 
     self->reset |= partitions;
+    self->repair++;
     if (self->spec.ops->broken)
         self->spec.ops->broken(self->spec.arg);
     for (unsigned p = 0; p < ID_PARTITIONS; p++)

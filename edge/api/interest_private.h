@@ -21,7 +21,8 @@ struct interest {
     size_t ties;
     struct list all[ID_PARTITIONS];
     struct list wanted[ID_PARTITIONS];
-    uint64_t reset; /* partitions whose router is to forget first */
+    uint64_t repair; /* counts them */
+    uint64_t reset;  /* partitions whose router is to forget first */
     struct list requests;
     uint64_t request_turn;
     struct list head[TOPOLOGY_WORKERS_MAX];

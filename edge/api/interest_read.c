@@ -96,6 +96,7 @@ static void take_discovery(struct interest *self, struct follower *user,
         return; /* the event came meanwhile */
     if (channel->seen == SEEN_UNKNOWN)
         channel->seen = from - 1;
+    follower_added(self, user);
     if (channel->seen >= from || follower_tie(self, user, channel, from) < 0)
         follower_fail(self, user); /* others have had events that were theirs too */
 }

@@ -76,6 +76,7 @@ struct interest_member {
     uint64_t due_ms;
     interest_joined_fn *fn; /* NULL: was told */
     void *arg;
+    uint64_t repair; /* the last one before which it has been told everything */
     bool joined, full;
 };
 
@@ -95,6 +96,8 @@ bool follower_is_known(const struct follower *user);
 void follower_check(struct interest *self, struct follower *user);
 /* They cannot be told everything: those that join are refused, the others lost. */
 void follower_fail(struct interest *self, struct follower *user);
+/* The user is a member of something from now on, and was not tied to it. */
+void follower_added(struct interest *self, const struct follower *user);
 /* Gives a seat its first event. */
 void channel_admit(struct interest *self, struct channel *channel, struct seat *seat,
                    uint64_t from);

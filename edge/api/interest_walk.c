@@ -78,9 +78,12 @@ static void let_in(struct interest *self, struct channel *channel, const struct 
         if (tie) {
             tie->doubt = false;
             channel_admit(self, channel, &channel->seats[tie->at], event->seq);
-        } else if (follower_tie(self, user, channel, event->seq) < 0) {
-            follower_fail(self, user);
+            continue;
         }
+        if (event->kind == WIRE_KIND_MEMBER_ADDED)
+            follower_added(self, user);
+        if (follower_tie(self, user, channel, event->seq) < 0)
+            follower_fail(self, user);
     }
 }
 

@@ -281,6 +281,14 @@ static void on_lost(void *arg, void *socket)
     socketio_hang_up(client->socket);
 }
 
+static void on_behind(void *arg, void *socket)
+{
+    struct client *client = socket;
+
+    (void)arg;
+    reader_on_dropped(&client->reader);
+}
+
 static void on_broken(void *arg)
 {
     const struct live *self = arg;
@@ -288,8 +296,8 @@ static void on_broken(void *arg)
     tail_empty(self->api->tail);
 }
 
-const struct interest_ops live_interest_ops = {render,     release, send_to,
-                                               on_revoked, on_lost, on_broken};
+const struct interest_ops live_interest_ops = {render,  release,   send_to,  on_revoked,
+                                               on_lost, on_behind, on_broken};
 
 /* ---- life ---- */
 

@@ -283,7 +283,16 @@ static void on_lost(void *arg, void *to)
     socket->lost = true;
 }
 
-static const struct interest_ops ops = {render, release, send_event, on_revoked, on_lost, NULL};
+static void on_behind(void *arg, void *to)
+{
+    struct fake_socket *socket = to;
+
+    (void)arg;
+    socket->behind++;
+}
+
+static const struct interest_ops ops = {render,  release,   send_event, on_revoked,
+                                        on_lost, on_behind, NULL};
 
 static void on_joined(void *arg, enum wire_result result)
 {

@@ -82,6 +82,7 @@ struct fake_socket {
     unsigned told; /* how often a join was answered */
     enum wire_result joined;
     bool lost;
+    unsigned behind;    /* so often it was told to sync */
     bool leave_at_next; /* leaves while it is handed an event */
     size_t count;
     struct {

@@ -357,6 +357,36 @@ static void test_a_lost_addition_is_found_in_the_repair_and_given_from_the_add_o
     assert_int_equal(cat->seen[0].kind, WIRE_KIND_MEMBER_ADDED);
 }
 
+/* Nothing shows it any more, so the device must ask when it is added once more. */
+static void test_who_was_added_and_removed_unseen_is_told_to_sync_when_added_again(void **state)
+{
+    struct bench *bench = *state;
+    struct fake_socket *cat = joined(bench, &bench->cat);
+
+    bench->router->lose_stream = 5;
+    fake_change(bench->fake, bench->talk, WIRE_KIND_MEMBER_ADDED, &bench->cat); /* 2 */
+    say(bench, 3);
+    fake_change(bench->fake, bench->talk, WIRE_KIND_MEMBER_REMOVED, &bench->cat); /* 6 */
+    fake_run(bench->fake, 800);
+    assert_int_equal(cat->count, 0);
+    assert_int_equal(cat->behind, 0);
+    fake_change(bench->fake, bench->talk, WIRE_KIND_MEMBER_ADDED, &bench->cat); /* 7 */
+    fake_run(bench->fake, 50);
+    assert_int_equal(cat->behind, 1);
+    assert_int_equal(fake_got(cat, bench->talk), 1);
+}
+
+static void test_who_is_added_without_any_fault_need_not_sync(void **state)
+{
+    struct bench *bench = *state;
+    struct fake_socket *cat = joined(bench, &bench->cat);
+
+    fake_change(bench->fake, bench->talk, WIRE_KIND_MEMBER_ADDED, &bench->cat);
+    fake_run(bench->fake, 50);
+    assert_int_equal(fake_got(cat, bench->talk), 1);
+    assert_int_equal(cat->behind, 0);
+}
+
 static void test_removed_and_added_again_while_the_router_was_away(void **state)
 {
     struct bench *bench = *state;
@@ -661,6 +691,8 @@ int main(void)
         CASE(test_a_member_added_to_what_nobody_here_followed_gets_everything_from_the_add_on),
         CASE(test_a_new_conversation_reaches_all_its_members),
         CASE(test_a_lost_addition_is_found_in_the_repair_and_given_from_the_add_on),
+        CASE(test_who_was_added_and_removed_unseen_is_told_to_sync_when_added_again),
+        CASE(test_who_is_added_without_any_fault_need_not_sync),
         CASE(test_removed_and_added_again_while_the_router_was_away),
         CASE(test_a_removal_while_the_memberships_are_read_is_not_undone_by_them),
         CASE(test_a_removal_before_the_conversation_is_known_stops_it_too),
