@@ -270,21 +270,25 @@ static void each_fault_is_seen_and_goes_when_the_file_says_so(void **state)
                   {"full 1\n", SQLITE_FULL},
                   {"busy 1\n", SQLITE_BUSY}};
     struct place *place = *state;
-    struct writer writer;
 
-    start(&writer, place, "PARLEY_VFS_POWER", "FULL", NULL);
-    hear_until(&writer, 1);
     for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
-        int before = writer.codes[faults[i].code];
+        struct writer writer, next;
+        bool goes_on = true;
 
+        start(&writer, place, "PARLEY_VFS_POWER", "FULL", NULL);
+        hear_until(&writer, 1);
         set_faults(place, faults[i].text);
-        while (writer.codes[faults[i].code] == before)
-            assert_true(hear(&writer));
+        while (goes_on && writer.codes[faults[i].code] == 0)
+            goes_on = hear(&writer);
+        /* The sync of a checkpoint says nothing when it fails: the writer ends then. */
+        assert_true(goes_on || strcmp(faults[i].text, "io-sync 1\n") == 0);
         set_faults(place, "");
-        hear_until(&writer, writer.last + 100);
+        kill_it(&writer);
+        assert_int_equal(rows_there(place, writer.last), writer.last);
+        start(&next, place, "PARLEY_VFS_POWER", "FULL", NULL);
+        hear_until(&next, writer.last + 100);
+        kill_it(&next);
     }
-    kill_it(&writer);
-    assert_int_equal(rows_there(place, writer.last), writer.last);
 }
 
 int main(void)

@@ -171,6 +171,9 @@ static void play_persist(struct world *self)
         case WIRE_TYPE_LOAD:
             answer_load(self, &request);
             break;
+        case WIRE_TYPE_SLOT: /* whether it is there: a worker that is stopped says nothing */
+            answered = false;
+            break;
         default:
             self->batches++;
             answered = !self->is_mute;
