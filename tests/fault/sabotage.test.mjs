@@ -19,7 +19,7 @@ for (const [name, what] of Object.entries(variants))
     test(`${what} is caught`, async (t) => {
         const programs = path.join(bin, '../sabotage', name);
         if (!existsSync(path.join(programs, 'parley'))) return t.skip('build the target `sabotage`');
-        const done = await run(checker, ['--sabotage', name, '--seconds', '20', '--seed', '1'], { ms: 150000 });
+        const done = await run(checker, ['--sabotage', name, '--seconds', '12', '--seed', '1'], { ms: 150000 });
         const last = done.stdout.trim().split('\n').at(-1);
         t.diagnostic(last);
         assert.equal(done.code, 1, `${done.stdout}\n${done.stderr}`);
