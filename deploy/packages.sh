@@ -6,6 +6,7 @@
 #   lint     clang-format, clang-tidy, shellcheck
 #   fuzz     clang with libFuzzer
 #   browser  Chromium
+#   fault    ip(8), for a second host in a network namespace
 #   mongodb  what the MongoDB of the tests runs on
 # Newer programs on the PATH (node, cmake, ninja, git, go) are used instead of Debian's. Calls apt only when something
 # is missing; as root directly, else through sudo. With --no-install it names what is missing and exits with 1.
@@ -36,6 +37,7 @@ packages_build()
 
 packages_lint() { echo clang-format clang-tidy shellcheck; }
 packages_fuzz() { echo clang libclang-rt-14-dev; }
+packages_fault() { has ip || echo iproute2; }
 packages_browser() { has chromium || has google-chrome || echo chromium fonts-dejavu-core; }
 
 packages_mongodb()
@@ -85,7 +87,7 @@ main()
         case $purpose in
             -h | --help) sed -n '2,/^set/s/^# \{0,1\}//p' "${BASH_SOURCE[0]}"; return 0 ;;
             --no-install) install= ;;
-            build | lint | fuzz | browser | mongodb) mapfile -t -O "${#wanted[@]}" wanted < <("packages_$purpose" | tr ' ' '\n') ;;
+            build | lint | fuzz | browser | fault | mongodb) mapfile -t -O "${#wanted[@]}" wanted < <("packages_$purpose" | tr ' ' '\n') ;;
             *) die "unknown purpose: $purpose (see --help)" ;;
         esac
     done
