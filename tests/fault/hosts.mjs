@@ -10,6 +10,8 @@ import path from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { bin, freePort, Pipeline, until, zpl } from '../lib/pipeline.mjs';
 
+// libzmq 4.3.4 ends a process when a connection under CURVE breaks at a certain moment: a kill like any other.
+const LIBZMQ = /^a daemon complained:\n.*Assertion failed: .*\(src\/\w+\.cpp:/;
 const CHANNELS = 5; // ports per daemon, as base/topology.h has it
 
 /** Runs ip(8); its message when it fails. */
@@ -242,7 +244,7 @@ export class TwoHosts extends Pipeline {
 
     async stop() {
         try {
-            await super.stop();
+            await super.stop().catch((error) => { if (!LIBZMQ.test(error.message)) throw error; });
         } finally {
             this.relay.close();
             for (const undo of [['netns', 'del', this.namespace], ['link', 'del', this.bus.here], ['link', 'del', this.door.here]]) {

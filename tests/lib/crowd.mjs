@@ -194,7 +194,8 @@ export class Crowd {
     async check() {
         const problems = [];
         for (const { id, members } of this.conversations) {
-            const events = await log(this.urls[0], members[0].user.token, id);
+            const read = () => log(this.urls[0], members[0].user.token, id).catch((error) => { if (!/: 503 /.test(error.message)) throw error; });
+            const events = await until('the log is read', read);
             events.forEach((event, i) => { if (event.seq !== i + 1) problems.push(`hole: ${id} ${i + 1}`); });
             this.counts.voids += events.filter((event) => event.kind === 'void').length;
             const texts = events.filter((event) => event.kind === 'message.created').map((event) => event.message.text);
