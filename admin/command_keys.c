@@ -12,10 +12,25 @@ struct tally {
     int made, kept;
 };
 
+/* A name becomes a file's: only those that daemons may have. */
+static int check(const char *name)
+{
+    char names[PLACE_DAEMONS_MAX][TOPOLOGY_NAME_MAX + 1];
+    AUTO(base_free_text) char *why = NULL;
+    int rc = strcmp(name, "admin") == 0 ? 1 : place_parse_daemons(name, names, &why);
+
+    if (rc < 0)
+        fprintf(stderr, "parley: no key for \"%s\": it is no daemon's name\n", name);
+    return rc < 0 ? rc : 0;
+}
+
 static int make(struct tally *self, const char *name)
 {
-    int rc = curve_make(self->folder, name);
+    int rc = check(name);
 
+    if (rc < 0)
+        return rc;
+    rc = curve_make(self->folder, name);
     if (rc < 0) {
         fprintf(stderr, "parley: no key for %s in %s: %s\n", name, self->folder, strerror(-rc));
         return rc;
