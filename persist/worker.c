@@ -342,6 +342,7 @@ static void wait_for_work(struct worker *self)
 
 static int work(struct worker *self)
 {
+    struct task_report report = {0};
     struct task task;
     int rc;
 
@@ -350,6 +351,8 @@ static int work(struct worker *self)
         take(self, &task);
     if (self->commit)
         write_commit(self);
+    if (self->expired > 0)
+        report_state(self, &report);
     heed_doubt(self);
     return rc;
 }

@@ -592,10 +592,15 @@ static void a_file_that_is_no_database_is_named_and_then_replaced(void **state)
     stop(self, SIGTERM);
 }
 
-/* Sends one without waiting for its answer. */
-static void send_update(struct daemon *self)
+/* Sends one without waiting for its answer; its asker waits for so long (0: for ever), by a clock
+ * that is not ours. */
+static void send_update(struct daemon *self, uint64_t wait_ms)
 {
-    struct wire_head head = {.type = WIRE_TYPE_USER_UPDATE, .trace = ++self->trace, .boot = 9};
+    struct wire_head head = {.type = WIRE_TYPE_USER_UPDATE,
+                             .trace = ++self->trace,
+                             .boot = 9,
+                             .at_ms = 5,
+                             .deadline_ms = wait_ms ? 5 + wait_ms : 0};
     struct wire_user_update update = {.id = fixture_id(1), .display_name = wire_text("Zoe")};
 
     buf_clear(&self->frame);
@@ -619,25 +624,64 @@ static bool next_is_refused(struct daemon *self)
     return status_of(self->reply.body) == WIRE_UNAVAILABLE;
 }
 
+/* A transaction of another process: the writer stands still until it ends. */
+static sqlite3 *stop_the_store(const struct daemon *self)
+{
+    char path[100];
+    sqlite3 *other = NULL;
+
+    snprintf(path, sizeof path, "%s/parley.db", self->dir);
+    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
+    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    return other;
+}
+
+static void let_the_store_go_on(sqlite3 *other)
+{
+    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+    sqlite3_close(other);
+}
+
+static void what_nobody_waits_for_any_more_is_refused_unread(void **state)
+{
+    struct daemon *self = daemon_of(state);
+    uint64_t end_ms;
+    sqlite3 *other;
+
+    start(self);
+    claim(self, "router");
+    other = stop_the_store(self);
+    send_update(self, 0); /* begun before the others' time is over */
+    send_update(self, 50);
+    send_update(self, 600000);
+    send_update(self, 0);
+    end_ms = clock_monotonic_ms() + 200;
+    while (clock_monotonic_ms() < end_ms)
+        zmq_poll(NULL, 0, 20);
+    let_the_store_go_on(other);
+    assert_false(next_is_refused(self));
+    assert_true(next_is_refused(self));
+    assert_false(next_is_refused(self));
+    assert_false(next_is_refused(self));
+    wait_for_counter(self, "requests_expired", 1);
+    stop(self, SIGTERM);
+}
+
 static void requests_beyond_the_limit_are_refused_while_the_store_stands_still(void **state)
 {
     enum { LIMIT = 400, SENT = 600 };
     struct daemon *self = daemon_of(state);
-    char path[100];
-    sqlite3 *other = NULL;
+    sqlite3 *other;
     int refused = 0;
 
     start(self);
     claim(self, "router");
-    snprintf(path, sizeof path, "%s/parley.db", self->dir);
-    assert_int_equal(sqlite3_open(path, &other), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(other, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+    other = stop_the_store(self);
     for (int i = 0; i < SENT; i++)
-        send_update(self);
+        send_update(self, 0);
     for (; refused < SENT - LIMIT; refused++)
         assert_true(next_is_refused(self));
-    assert_int_equal(sqlite3_exec(other, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
-    sqlite3_close(other);
+    let_the_store_go_on(other);
     for (int i = 0; i < LIMIT; i++)
         assert_false(next_is_refused(self));
     stop(self, SIGTERM);
@@ -662,6 +706,7 @@ int main(void)
         ON_SQLITE(counters_tell_what_happened),
         ON_MONGODB(counters_tell_what_happened),
         ON_SQLITE(a_full_disk_is_named_and_when_there_is_room_it_goes_on),
+        ON_SQLITE(what_nobody_waits_for_any_more_is_refused_unread),
         ON_SQLITE(requests_beyond_the_limit_are_refused_while_the_store_stands_still),
         ON_SQLITE(a_file_that_is_no_database_is_named_and_then_replaced),
     };

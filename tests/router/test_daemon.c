@@ -24,6 +24,9 @@ struct world {
     zsock_t *control;
     uint64_t persist_boot;
     bool is_mute; /* persist takes batches and does not answer */
+    bool is_slow; /* … answers only whether it is there */
+    bool is_dead; /* … and not even that */
+    uint64_t pings, reopened;
     uint64_t batches;
     uint64_t stored; /* highest number that came */
     uint64_t welcomes, answers, delivered, interested, heartbeats;
@@ -155,6 +158,7 @@ static void answer_batch(struct world *self, const struct bus_frame *request)
 static void play_persist(struct world *self)
 {
     struct wire_announced announced = {.status = WIRE_OK, .durability = WIRE_DURABILITY_FSYNC};
+    struct wire_slot_is slot = {wire_text("persist"), 0};
     struct bus_frame request;
 
     while (bus_recv(self->persist, &request) > 0) {
@@ -171,8 +175,10 @@ static void play_persist(struct world *self)
         case WIRE_TYPE_LOAD:
             answer_load(self, &request);
             break;
-        case WIRE_TYPE_SLOT: /* whether it is there: a worker that is stopped says nothing */
-            answered = false;
+        case WIRE_TYPE_SLOT: /* is it there? */
+            self->pings++;
+            start_reply(self, &request, WIRE_TYPE_SLOT_IS);
+            wire_slot_is_encode(&self->frame, &slot);
             break;
         default:
             self->batches++;
@@ -180,6 +186,8 @@ static void play_persist(struct world *self)
             if (answered)
                 answer_batch(self, &request);
         }
+        if (self->is_dead || (self->is_slow && request.head.type != WIRE_TYPE_SLOT))
+            answered = false;
         if (answered)
             assert_int_equal(bus_send_to(self->persist, &request.peer, &self->frame), 0);
         bus_frame_done(&request);
@@ -290,10 +298,13 @@ static void play_admin(struct world *self)
     while (bus_recv(self->control, &frame) > 0) {
         assert_int_equal(wire_status_is_decode(frame.body, &status), 0);
         self->is_ready = status.ready;
-        while (wire_list_next(&status.counters, &item))
-            if (wire_counter_decode(item, &counter) == 0 &&
-                wire_bytes_equal(counter.name, wire_text("malformed")))
+        while (wire_list_next(&status.counters, &item)) {
+            assert_int_equal(wire_counter_decode(item, &counter), 0);
+            if (wire_bytes_equal(counter.name, wire_text("malformed")))
                 self->malformed = counter.value;
+            if (wire_bytes_equal(counter.name, wire_text("persist_reopened")))
+                self->reopened = counter.value;
+        }
         self->statuses++;
         bus_frame_done(&frame);
     }
@@ -410,6 +421,45 @@ static void test_what_a_worker_did_not_answer_goes_to_the_one_that_follows_it(vo
     assert_int_equal(self->last_status, WIRE_OK);
 }
 
+/* The whole queue of a slow store would be asked again over a new connection. */
+static void test_a_worker_whose_store_is_slow_is_not_connected_to_anew(void **state)
+{
+    struct world *self = *state;
+
+    post(self, 1);
+    wait_for(self, &self->answers, 1);
+    self->is_slow = true;
+    post(self, 2);
+    wait_for(self, &self->pings, self->pings + 6); /* more than a second of them */
+    self->statuses = 0;
+    ask_status(self);
+    wait_for(self, &self->statuses, 1);
+    assert_int_equal(self->reopened, 0);
+    self->is_slow = false;
+    wait_for(self, &self->answers, 2);
+    assert_int_equal(self->last_status, WIRE_OK);
+}
+
+static void test_a_worker_that_does_not_even_say_that_it_is_there_is(void **state)
+{
+    struct world *self = *state;
+    uint64_t end_ms = clock_monotonic_ms() + DEADLINE_MS;
+
+    post(self, 1);
+    wait_for(self, &self->answers, 1);
+    self->is_dead = true;
+    post(self, 2);
+    while (self->reopened == 0 && clock_monotonic_ms() < end_ms) {
+        self->statuses = 0;
+        ask_status(self);
+        wait_for(self, &self->statuses, 1);
+    }
+    assert_true(self->reopened > 0);
+    self->is_dead = false;
+    wait_for(self, &self->answers, 2);
+    assert_int_equal(self->last_status, WIRE_OK);
+}
+
 static void test_nonsense_from_anywhere_costs_a_counter(void **state)
 {
     struct world *self = *state;
@@ -456,6 +506,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         CASE(test_a_thousand_posts_are_stored_answered_and_delivered_in_order),
         CASE(test_what_a_worker_did_not_answer_goes_to_the_one_that_follows_it),
+        CASE(test_a_worker_whose_store_is_slow_is_not_connected_to_anew),
+        CASE(test_a_worker_that_does_not_even_say_that_it_is_there_is),
         CASE(test_nonsense_from_anywhere_costs_a_counter),
         CASE(test_it_says_when_persist_is_silent_and_when_it_is_back),
         CASE(test_it_leaves_when_it_is_told_to),
