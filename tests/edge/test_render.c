@@ -3,13 +3,7 @@
 
 #include "edge/api/render.h"
 #include "edge/api/write.h"
-
-static struct id id_with(uint8_t first)
-{
-    struct id id = {{first, 1, 2, 3}};
-
-    return id;
-}
+#include "tests/edge/records.h"
 
 /* As a parser sees it. */
 static json_t *parsed(struct buf *written)
@@ -59,21 +53,6 @@ static void test_the_zero_id_is_null(void **state)
     is(WRITTEN(id, &zero), "null");
     is(WRITTEN(id, &one), "\"" A "\"");
     is(WRITTEN(message_id, &one, 0), "null");
-}
-
-static struct wire_event message(struct buf *body, const char *text)
-{
-    struct wire_body_message content = {.text = wire_text(text), .reply_to = 5};
-
-    buf_init(body, 4096);
-    wire_body_message_encode(body, &content);
-    return (struct wire_event){.conversation = id_with(1),
-                               .seq = 7,
-                               .kind = WIRE_KIND_MESSAGE_CREATED,
-                               .actor = id_with(2),
-                               .client_id = wire_text("c1"),
-                               .at_ms = 1800000000007,
-                               .body = wire_buf(body)};
 }
 
 static const char *message_text(void)
