@@ -214,6 +214,22 @@ static void start_load(struct conversations *self, struct conversation *conversa
     self->out.load(self->out.arg, conversation->partition, &conversation->load);
 }
 
+/* The pair has its conversation, whoever asks for it under whatever client id. */
+static bool is_made(const struct post *post)
+{
+    return post->request.kind == WIRE_KIND_CONVERSATION_CREATED &&
+           post->conversation->kind == WIRE_DIRECT;
+}
+
+/* A frame that came before and is not known was refused then. Others of its sender may have been
+ * taken since, so a number now would put it behind them; its client is told, and may ask anew. */
+static enum wire_result check(const struct post *post, const struct rules_facts *facts)
+{
+    enum wire_result result = rules_check(&post->meaning, facts);
+
+    return result == WIRE_OK && post->came_before && !is_made(post) ? WIRE_UNAVAILABLE : result;
+}
+
 /* false: it cannot be judged yet, and a load is under way. */
 static bool judge(struct conversations *self, struct post *post)
 {
@@ -232,15 +248,14 @@ static bool judge(struct conversations *self, struct post *post)
         return false;
     }
     facts = conversation_facts(conversation, post);
-    result = rules_check(&post->meaning, &facts);
+    result = check(post, &facts);
     if (result != WIRE_OK && conversation_may_know(conversation, post, &facts)) {
         start_load(self, conversation); /* a retry gets the first try's answer, not today's */
         return false;
     }
     if (result != WIRE_OK)
         finish(self, post, result, 0);
-    else if (post->request.kind == WIRE_KIND_CONVERSATION_CREATED &&
-             conversation->kind == WIRE_DIRECT)
+    else if (is_made(post))
         finish(self, post, WIRE_DUPLICATE, 1);
     else /* a group created long ago is numbered, too: whether it was the same one, the store says
           */

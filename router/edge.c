@@ -138,8 +138,9 @@ enum edge_order edge_take(struct edge_table *self, struct edge *edge, unsigned p
         intake->expected = self->has_forgotten ? number : 1;
     if (number > intake->expected)
         return EDGE_JUMP;
-    if (number == intake->expected)
-        intake->expected++;
+    if (number < intake->expected)
+        return EDGE_AGAIN;
+    intake->expected++;
     return EDGE_TAKE;
 }
 

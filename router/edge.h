@@ -58,8 +58,9 @@ struct edge *edge_table_resolve(struct edge_table *self, uint64_t handle);
 
 /* How a frame numbered `number` of a partition stands to those before it. */
 enum edge_order {
-    EDGE_TAKE, /* the next one, or one that came already: the dedup knows */
-    EDGE_JUMP, /* one before it is missing: not taken */
+    EDGE_TAKE,  /* the next one */
+    EDGE_AGAIN, /* it came already */
+    EDGE_JUMP,  /* one before it is missing: not taken */
 };
 enum edge_order edge_take(struct edge_table *self, struct edge *edge, unsigned partition,
                           uint64_t number);

@@ -57,12 +57,13 @@ static void tell_gap(struct intake *self, struct edge *edge, unsigned partition)
 }
 
 static void take_post(struct intake *self, struct edge *edge, const struct wire_head *head,
-                      struct wire_bytes body)
+                      struct wire_bytes body, bool came_before)
 {
     struct post *post = NULL;
     enum wire_result result = post_new(&post, head, body, edge_handle(edge));
 
     if (result == WIRE_OK) {
+        post->came_before = came_before;
         conversations_take(self->parts.conversations, &post);
         return;
     }
@@ -91,7 +92,9 @@ static void take_revoke(struct intake *self, struct edge *edge, const struct wir
 static void take_numbered(struct intake *self, struct edge *edge, const struct wire_head *head,
                           struct wire_bytes body, uint64_t now_ms)
 {
-    if (edge_take(self->parts.edges, edge, head->partition, head->number) == EDGE_JUMP) {
+    enum edge_order order = edge_take(self->parts.edges, edge, head->partition, head->number);
+
+    if (order == EDGE_JUMP) {
         (*self->jumps)++;
         if (edge_may_tell_gap(edge, head->partition, now_ms))
             tell_gap(self, edge, head->partition);
@@ -100,7 +103,7 @@ static void take_numbered(struct intake *self, struct edge *edge, const struct w
     if (tap_wants(self->parts.tap, head->partition))
         tap_in(self->parts.tap, head, body);
     if (head->type == WIRE_TYPE_POST)
-        take_post(self, edge, head, body);
+        take_post(self, edge, head, body, order == EDGE_AGAIN);
     else
         take_revoke(self, edge, head, body);
 }

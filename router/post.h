@@ -29,6 +29,7 @@ struct post {
     uint32_t slot;       /* in that batch */
     bool in_queue;
     bool is_looked_up; /* the store was asked for its client id */
+    bool came_before;  /* its frame was taken once already, whatever became of it */
     uint8_t partition;
     uint8_t waiter_count;
     uint32_t epoch;

@@ -111,6 +111,7 @@ struct post *said_post(const struct said *said)
     buf_init(&buf, 1 << 20);
     head = said_frame(said, &buf, &body);
     assert_int_equal(post_new(&post, &head, body, said->edge), WIRE_OK);
+    post->came_before = said->came_before;
     buf_done(&buf);
     return post;
 }

@@ -28,6 +28,7 @@ struct said {
     uint64_t at_ms;
     uint32_t epoch;
     uint64_t number;
+    bool came_before;
 };
 
 /* Header and body of its frame; the body lies in buf. */

@@ -576,6 +576,45 @@ static void test_a_late_retry_of_what_is_forbidden_now_gets_its_first_answer(voi
     buf_done(&list);
 }
 
+/* ---- frames that come again ---- */
+
+/* It was refused, the one behind it was not, and the edge got neither answer. */
+static void test_what_was_refused_does_not_get_behind_what_was_sent_after_it(void **state)
+{
+    struct world *self = *state;
+    struct said said = {.actor = 1, .client_id = "16"};
+    char name[12];
+
+    for (int i = 0; i < 17; i++) {
+        snprintf(name, sizeof name, "%d", i);
+        said.trace = say(self, (struct said){.actor = 1, .client_id = name});
+    }
+    assert_answer(self, 0, said.trace, WIRE_UNAVAILABLE, 0);
+    load_group(self, 0, NULL);
+    say(self, (struct said){.actor = 1, .client_id = "behind it"});
+    assert_int_equal(self->appended_count, 17);
+    said.came_before = true;
+    say(self, said);
+    load_known(self, NULL);
+    assert_answer(self, 1, said.trace, WIRE_UNAVAILABLE, 0);
+    assert_int_equal(self->appended_count, 17);
+    say(self, (struct said){.actor = 1, .client_id = "16"}); /* the client asks anew */
+    assert_int_equal(self->appended_count, 18);
+}
+
+static void test_a_frame_that_comes_again_long_after_it_was_stored_is_looked_up(void **state)
+{
+    struct world *self = *state;
+    struct id actor = person(3);
+    struct wire_recent known = {.key = id_of_client(&actor, "old", 3), .fingerprint = 0, .seq = 4};
+    uint64_t trace = say(self, (struct said){.actor = 3, .client_id = "old", .came_before = true});
+
+    load_group(self, 900, NULL);
+    load_known(self, &known);
+    assert_answer(self, 0, trace, WIRE_DUPLICATE, 4);
+    assert_int_equal(self->appended_count, 0);
+}
+
 /* ---- conversations are made ---- */
 
 static uint64_t create_group(struct world *self, uint64_t fingerprint)
@@ -671,6 +710,9 @@ static void test_a_direct_conversation_made_again_is_always_its_first_event(void
     load->state = LOAD_NONE;
     conversations_loaded(self->conversations, load, &loaded);
     assert_answer(self, 0, trace, WIRE_DUPLICATE, 1);
+    said.came_before = true;
+    trace = say(self, said);
+    assert_answer(self, 1, trace, WIRE_DUPLICATE, 1);
     assert_int_equal(self->appended_count, 0);
 }
 
@@ -948,6 +990,8 @@ int main(void)
         CASE(test_a_new_member_may_speak_once_the_event_stands),
         CASE(test_a_change_that_changes_nothing_gets_no_number),
         CASE(test_a_late_retry_of_what_is_forbidden_now_gets_its_first_answer),
+        CASE(test_what_was_refused_does_not_get_behind_what_was_sent_after_it),
+        CASE(test_a_frame_that_comes_again_long_after_it_was_stored_is_looked_up),
         CASE(test_a_conversation_begins_with_number_one_and_knows_its_members),
         CASE(test_who_is_named_twice_has_the_role_named_first_as_in_the_store),
         CASE(test_who_was_a_stranger_before_it_was_made_is_not_one_after),

@@ -6,6 +6,7 @@
 
 #define SENT_MAX 512
 #define EPOCH 4
+#define WAITING_MAX 20
 
 struct sent {
     struct wire_head head;
@@ -26,6 +27,9 @@ struct world {
     size_t sent_count;
     uint64_t trace; /* of the last claim or announcement */
     size_t loads;
+    struct load *load; /* the last one */
+    size_t appends, answers;
+    uint8_t status; /* of the last answer to a post */
     struct buf buf;
 };
 
@@ -74,6 +78,30 @@ static void on_load(void *arg, unsigned partition, struct load *load)
     (void)partition;
     load->state = LOAD_QUEUED;
     self->loads++;
+    self->load = load;
+}
+
+static void on_answer(void *arg, const struct post *post, const struct post_waiter *to,
+                      const struct wire_answer *answer)
+{
+    struct world *self = arg;
+
+    (void)post;
+    (void)to;
+    self->answers++;
+    self->status = answer->status;
+}
+
+static void on_append(void *arg, struct post *post)
+{
+    (void)post;
+    ((struct world *)arg)->appends++;
+}
+
+static void on_withdraw(void *arg, struct post *post)
+{
+    (void)arg;
+    (void)post;
 }
 
 static void on_unload(void *arg, unsigned partition, struct load *load)
@@ -87,8 +115,13 @@ static void make_parts(struct world *self)
 {
     struct stream_out stream_out = {self, on_send};
     struct partition_out partition_out = {self, on_ask, on_mask, on_mask};
-    struct conversation_out out = {.arg = self, .load = on_load, .unload = on_unload};
-    struct conversation_limits limits = {100, 1000, 1 << 20};
+    struct conversation_out out = {.arg = self,
+                                   .answer = on_answer,
+                                   .append = on_append,
+                                   .withdraw = on_withdraw,
+                                   .load = on_load,
+                                   .unload = on_unload};
+    struct conversation_limits limits = {100, WAITING_MAX, 1 << 20};
     struct partition_spec spec = {
         .topology = &self->topology, .name = "router", .wanted = UINT64_MAX, .lease_ms = 1500};
     struct wire_head head = {.sender = 9, .boot = 8};
@@ -372,6 +405,50 @@ static void test_nonsense_costs_a_counter(void **state)
     assert_int_equal(self->sent_count, 0); /* it has no stream yet */
 }
 
+/* Person 1 is a member, and nothing is known under the client id that was asked for. */
+static void loaded(struct world *self)
+{
+    struct wire_loaded loaded = {.status = WIRE_OK, .kind = WIRE_GROUP, .head = 900};
+    struct wire_member member = {.user = person(1), .role = WIRE_ROLE_MEMBER};
+    struct load *load = TAKE(self->load);
+    struct buf list;
+    uint32_t count = 0;
+
+    assert_non_null(load);
+    buf_init(&list, 4096);
+    wire_member_add(&list, &count, &member);
+    loaded.members = wire_list_of(&list, count);
+    load->state = LOAD_NONE;
+    conversations_loaded(self->conversations, load, &loaded);
+    buf_done(&list);
+}
+
+static void test_a_post_that_was_refused_is_refused_when_its_frame_comes_again(void **state)
+{
+    struct world *self = *state;
+    struct said refused = {.client_id = "one too many", .number = WAITING_MAX + 1};
+    char name[12];
+
+    hold_all(self);
+    live(self, 1);
+    for (unsigned i = 1; i <= WAITING_MAX; i++) {
+        snprintf(name, sizeof name, "%u", i);
+        push(self, 1, (struct said){.client_id = name, .number = i}, 1);
+    }
+    push(self, 1, refused, 1);
+    assert_int_equal(self->status, WIRE_UNAVAILABLE);
+    loaded(self);
+    push(self, 1, (struct said){.client_id = "next", .number = WAITING_MAX + 2}, 1);
+    assert_int_equal(self->appends, WAITING_MAX + 1);
+    push(self, 1, refused, 1);
+    loaded(self);
+    assert_int_equal(self->answers, 2);
+    assert_int_equal(self->status, WIRE_UNAVAILABLE);
+    refused.number = WAITING_MAX + 3;
+    push(self, 1, refused, 1);
+    assert_int_equal(self->appends, WAITING_MAX + 2);
+}
+
 static void test_a_revocation_is_told_to_every_edge_and_answered(void **state)
 {
     struct world *self = *state;
@@ -414,6 +491,7 @@ int main(void)
         CASE(test_a_post_that_is_too_long_is_answered_so),
         CASE(test_a_post_under_the_wrong_partition_is_invalid),
         CASE(test_nonsense_costs_a_counter),
+        CASE(test_a_post_that_was_refused_is_refused_when_its_frame_comes_again),
         CASE(test_a_revocation_is_told_to_every_edge_and_answered),
     };
 
