@@ -12,6 +12,8 @@ static const struct conf_key keys[] = {
     CONF_TEXT("store/uri", "mongodb://127.0.0.1:27017", "the MongoDB server or replica set"),
     CONF_TEXT("store/database", "parley", "the MongoDB database"),
     CONF_NUMBER("persist/readers", 2, 1, 8, "threads that answer questions"),
+    CONF_NUMBER("persist/cache_megabytes", 16, 1, 1024,
+                "pages of the SQLite file that each thread keeps in memory"),
     CONF_END,
 };
 
@@ -52,6 +54,7 @@ int main(int argc, char **argv)
         return rc < 0 ? EXIT_FAILURE : EXIT_SUCCESS;
     place.kind = conf_text(service_conf(service), "store/kind");
     place.path = conf_path(service_conf(service), "store/path");
+    place.cache_mb = (int)conf_number(service_conf(service), "persist/cache_megabytes");
     place.uri = conf_text(service_conf(service), "store/uri");
     place.database = conf_text(service_conf(service), "store/database");
     if (!makes_sense(service, &place) || persist_new(&persist, service, &place) < 0)

@@ -9,6 +9,7 @@
 struct store_place {
     const char *kind; /* "sqlite" or "mongodb" */
     const char *path; /* of the SQLite file */
+    int cache_mb;     /* of its pages that this handle may keep in memory; 0: SQLite's default */
     const char *uri, *database;
     bool writer; /* makes and upgrades the schema; readers find it made */
 };

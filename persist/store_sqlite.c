@@ -335,11 +335,19 @@ static int try_writing(struct store_sqlite *self)
     return sqlite_run(&query);
 }
 
-static int set_up(struct store_sqlite *self, bool writer)
+static int limit_cache(struct store_sqlite *self, int megabytes)
+{
+    char text[48];
+
+    snprintf(text, sizeof text, "PRAGMA cache_size = -%d", megabytes * 1024);
+    return megabytes == 0 ? 0 : run_text(self, text);
+}
+
+static int set_up(struct store_sqlite *self, const struct store_place *place)
 {
     int rc;
 
-    if (writer && sqlite3_db_readonly(self->db, "main") == 1)
+    if (place->writer && sqlite3_db_readonly(self->db, "main") == 1)
         return sqlite_error(self, SQLITE_READONLY);
     sqlite3_busy_timeout(self->db, BUSY_TIMEOUT_MS);
     /* EXTRA: that the rollback journal of the change to WAL is deleted is on the disk as well. One
@@ -347,12 +355,13 @@ static int set_up(struct store_sqlite *self, bool writer)
      */
     rc = run_text(self, "PRAGMA synchronous = EXTRA; PRAGMA journal_mode = WAL;"
                         "PRAGMA synchronous = FULL;"
-                        "PRAGMA cache_size = -65536;"
                         "PRAGMA journal_size_limit = 67108864; PRAGMA temp_store = MEMORY;");
     sqlite3_wal_hook(self->db, on_commit, self);
     if (rc == 0)
-        rc = check_schema(self, writer);
-    if (rc == 0 && writer)
+        rc = limit_cache(self, place->cache_mb);
+    if (rc == 0)
+        rc = check_schema(self, place->writer);
+    if (rc == 0 && place->writer)
         rc = try_writing(self);
     return rc;
 }
@@ -390,7 +399,7 @@ static int open_store(struct store **ret, const struct store_place *place, char 
     rc = place->writer ? lock_file(self, place->path) : 0;
     if (rc == 0) {
         code = sqlite3_open_v2(place->path, &self->db, flags, sqlite_log_vfs());
-        rc = code == SQLITE_OK ? set_up(self, place->writer) : sqlite_error(self, code);
+        rc = code == SQLITE_OK ? set_up(self, place) : sqlite_error(self, code);
     }
     if (rc < 0) {
         *ret_why = base_alloc(1, sizeof self->base.why + strlen(place->path) + 32);

@@ -105,7 +105,7 @@ static int run(struct load *self)
 int main(int argc, char **argv)
 {
     struct load self = {.conversations = 5000, .batch = 128};
-    struct store_place place = {.kind = "sqlite", .writer = true};
+    struct store_place place = {.kind = "sqlite", .cache_mb = 16, .writer = true};
     AUTO(base_free_text) char *why = NULL;
     int rc;
 

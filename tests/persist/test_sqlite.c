@@ -183,6 +183,32 @@ static void a_full_disk_loses_nothing_that_was_acknowledged(void **state)
     assert_int_equal(in_child(fill_the_disk, self, false), 0);
 }
 
+/* ---- memory ---- */
+
+static bool skip_event(void *arg, const struct wire_event *event)
+{
+    (void)arg;
+    (void)event;
+    return true;
+}
+
+static void pages_in_memory_have_a_limit(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    struct store_range range = {.conversation = fixture_id(1), .first = 1, .limit = 1000000};
+    int64_t before;
+    int rc;
+
+    fixture_conversation(self, 1, 1);
+    self->place.cache_mb = 4;
+    fixture_reopen(self);
+    before = sqlite3_memory_used();
+    for (uint64_t seq = 2; seq < 402; seq++)
+        assert_int_equal(append_large(self, seq, &rc), WIRE_ANSWER_STORED);
+    assert_int_equal(self->store->ops->events(self->store, &range, skip_event, NULL), 0);
+    assert_in_range(sqlite3_memory_used() - before, 3 << 20, 5 << 20);
+}
+
 /* ---- death in the middle ---- */
 
 static int acknowledge_to = -1;
@@ -338,6 +364,7 @@ int main(void)
         ON_SQLITE(a_folder_that_is_not_there_is_named),
         ON_SQLITE(a_read_only_file_is_refused_with_a_clear_sentence),
         ON_SQLITE(a_full_disk_loses_nothing_that_was_acknowledged),
+        ON_SQLITE(pages_in_memory_have_a_limit),
         ON_SQLITE(what_was_acknowledged_outlives_a_kill),
         ON_SQLITE(a_reader_sees_what_is_committed_and_one_instant_within_a_view),
         ON_SQLITE(a_large_commit_is_whole_for_readers_that_know_nothing_of_us),
