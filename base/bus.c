@@ -7,6 +7,7 @@
 #include <sys/stat.h>
 
 #include "base/curve.h"
+#include "base/permit.h"
 
 #define HEARTBEAT_MS 1000
 #define HEARTBEAT_TIMEOUT_MS 5000
@@ -107,6 +108,17 @@ static int recv_peer(void *handle, zmq_msg_t *msg, struct bus_peer *ret)
     return 1;
 }
 
+/* Our authenticator gives the owner's name to a connection that has proved a key. */
+static bool is_permitted(struct bus_frame *frame)
+{
+    const char *name;
+
+    if (!zmq_msg_gets(&frame->msg, "User-Id"))
+        return true;
+    name = zmq_msg_gets(&frame->msg, "name");
+    return name && permit_allows(name, &frame->head);
+}
+
 static int recv_parts(void *handle, struct bus_frame *frame, bool has_peer)
 {
     struct wire_bytes bytes;
@@ -124,7 +136,9 @@ static int recv_parts(void *handle, struct bus_frame *frame, bool has_peer)
         return -EPROTO;
     }
     bytes = wire_bytes_of(zmq_msg_data(&frame->msg), zmq_msg_size(&frame->msg));
-    return wire_head_decode(bytes, &frame->head, &frame->body) < 0 ? -EPROTO : 1;
+    if (wire_head_decode(bytes, &frame->head, &frame->body) < 0)
+        return -EPROTO;
+    return is_permitted(frame) ? 1 : -EPERM;
 }
 
 int bus_recv(zsock_t *sock, struct bus_frame *ret)

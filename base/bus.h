@@ -36,8 +36,9 @@ struct bus_frame {
  * peer that comes back under its old name take over (handover). */
 int bus_open(zsock_t **ret, const struct bus_options *options) MUST_CHECK;
 
-/* The next frame: 1; 0 when none waits; -EPROTO for a malformed one, which is dropped. After 1, and
- * only then, bus_frame_done is due. Never blocks. */
+/* The next frame: 1; 0 when none waits; -EPROTO for a malformed one, -EPERM for one that its sender
+ * may not send (base/permit.h), which are dropped. After 1, and only then, bus_frame_done is due.
+ * Never blocks. */
 int bus_recv(zsock_t *sock, struct bus_frame *ret) MUST_CHECK;
 void bus_frame_done(struct bus_frame *frame); /* for AUTO too */
 

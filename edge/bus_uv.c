@@ -39,7 +39,7 @@ static int read_one(struct bus_uv *self)
     struct bus_frame frame;
     int rc = bus_recv(self->sock, &frame);
 
-    if (rc == -EPROTO) {
+    if (rc == -EPROTO || rc == -EPERM) {
         if (self->malformed)
             (*self->malformed)++;
         return 1;

@@ -52,19 +52,22 @@ static int tear_down(void **state)
     return 0;
 }
 
-static int send_wake(zsock_t *sock)
+static int say(zsock_t *sock, const struct wire_head *head)
 {
     AUTO(buf_done) struct buf frame;
-    struct wire_head head = {.type = WIRE_TYPE_WAKE};
-    struct wire_wake wake = {.jobs = 1};
 
     buf_init(&frame, 1000);
-    wire_head_encode(&frame, &head);
-    wire_wake_encode(&frame, &wake);
+    wire_head_encode(&frame, head);
     return bus_send(sock, &frame);
 }
 
-static bool is_heard(struct fixture *self, zsock_t *client, uint64_t ms)
+static struct wire_head head_of(const char *name, enum wire_type type)
+{
+    return (struct wire_head){.type = (uint8_t)type,
+                              .sender = id_fingerprint(0, name, strlen(name))};
+}
+
+static bool hears(struct fixture *self, zsock_t *client, const struct wire_head *head, uint64_t ms)
 {
     uint64_t end_ms = clock_monotonic_ms() + ms;
     zmq_pollitem_t item = {.socket = zsock_resolve(self->server), .events = ZMQ_POLLIN};
@@ -72,7 +75,7 @@ static bool is_heard(struct fixture *self, zsock_t *client, uint64_t ms)
     while (clock_monotonic_ms() < end_ms) {
         struct bus_frame frame;
 
-        if (send_wake(client) < 0 && errno != EAGAIN)
+        if (say(client, head) < 0 && errno != EAGAIN)
             return false;
         zmq_poll(&item, 1, 20);
         if (bus_recv(self->server, &frame) != 1)
@@ -81,6 +84,31 @@ static bool is_heard(struct fixture *self, zsock_t *client, uint64_t ms)
         return true;
     }
     return false;
+}
+
+static bool is_heard(struct fixture *self, zsock_t *client, uint64_t ms)
+{
+    struct wire_head head = head_of("router", WIRE_TYPE_WAKE);
+
+    return hears(self, client, &head, ms);
+}
+
+/* A socket of somebody else, whose key the folder has. */
+static zsock_t *connect_as(struct fixture *self, const char *name)
+{
+    AUTO(base_free_text) char *own = NULL, *servers = NULL;
+    AUTO(zcert_destroy) zcert_t *cert = NULL, *server = NULL;
+    zsock_t *sock = zsock_new(ZMQ_PUSH);
+
+    assert_int_equal(curve_make(self->folder, name), 1);
+    assert_true(asprintf(&own, "%s/%s.cert", self->folder, name) > 0);
+    assert_true(asprintf(&servers, "%s/router.cert", self->folder) > 0);
+    cert = zcert_load(own);
+    server = zcert_load(servers);
+    zcert_apply(cert, sock);
+    zsock_set_curve_serverkey(sock, zcert_public_txt(server));
+    assert_int_equal(zsock_connect(sock, "%s", self->address), 0);
+    return sock;
 }
 
 static void test_a_peer_with_a_known_key_is_heard(void **state)
@@ -116,6 +144,42 @@ static void test_a_peer_without_a_key_is_not_heard(void **state)
 
     assert_int_equal(zsock_connect(client, "%s", self->address), 0);
     assert_false(is_heard(self, client, UNHEARD_MS));
+}
+
+static void test_a_role_is_heard_with_what_is_its_own_and_nothing_else(void **state)
+{
+    struct fixture *self = *state;
+    AUTO(zsock_destroy) zsock_t *client = connect_as(self, "edge.2");
+    struct wire_head own = head_of("edge.2", WIRE_TYPE_POST);
+    struct wire_head foreign = head_of("edge.2", WIRE_TYPE_BATCH);
+    struct wire_head answer = head_of("edge.2", WIRE_TYPE_BATCH_ANSWER);
+
+    assert_true(hears(self, client, &own, HEARD_MS));
+    assert_false(hears(self, client, &foreign, UNHEARD_MS));
+    assert_false(hears(self, client, &answer, UNHEARD_MS));
+    assert_true(hears(self, client, &own, HEARD_MS));
+}
+
+static void test_nobody_but_the_operator_speaks_in_anothers_name(void **state)
+{
+    struct fixture *self = *state;
+    AUTO(zsock_destroy) zsock_t *edge = connect_as(self, "edge.2");
+    AUTO(zsock_destroy) zsock_t *admin = connect_as(self, "admin");
+    struct wire_head other = head_of("edge.1", WIRE_TYPE_POST);
+    struct wire_head own = head_of("edge.2", WIRE_TYPE_POST);
+
+    assert_false(hears(self, edge, &other, UNHEARD_MS));
+    assert_true(hears(self, edge, &own, HEARD_MS));
+    assert_true(hears(self, admin, &other, HEARD_MS));
+}
+
+static void test_a_key_of_a_role_that_there_is_not_is_not_heard(void **state)
+{
+    struct fixture *self = *state;
+    AUTO(zsock_destroy) zsock_t *client = connect_as(self, "edgeling");
+    struct wire_head head = head_of("edgeling", WIRE_TYPE_POST);
+
+    assert_false(hears(self, client, &head, UNHEARD_MS));
 }
 
 static void test_a_peer_whose_certificate_is_missing_is_not_reached(void **state)
@@ -156,6 +220,12 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_a_key_that_the_folder_does_not_know_is_not_heard,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_peer_without_a_key_is_not_heard, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_role_is_heard_with_what_is_its_own_and_nothing_else,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_nobody_but_the_operator_speaks_in_anothers_name,
+                                        set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_a_key_of_a_role_that_there_is_not_is_not_heard, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_a_peer_whose_certificate_is_missing_is_not_reached,
                                         set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_a_secret_is_kept_and_its_owners_alone, set_up,
