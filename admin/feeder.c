@@ -369,8 +369,15 @@ static void count_frame(struct feeder *self, struct link *link, const struct bus
         send_again(self, link);
 }
 
-static void take_frame(struct feeder *self, struct link *link, const struct bus_frame *frame)
+struct reading {
+    struct feeder *feeder;
+    struct link *link;
+};
+
+static void on_frame(void *arg, struct bus_frame *frame)
 {
+    struct feeder *self = ((struct reading *)arg)->feeder;
+    struct link *link = ((struct reading *)arg)->link;
     struct wire_welcome welcome;
 
     count_frame(self, link, frame);
@@ -380,21 +387,6 @@ static void take_frame(struct feeder *self, struct link *link, const struct bus_
         take_answer(self, frame);
     else if (frame->head.type == WIRE_TYPE_GAP)
         take_gap(self, frame);
-}
-
-static void read_stream(struct feeder *self, struct link *link)
-{
-    for (int left = FRAMES_AT_ONCE; left > 0; left--) {
-        struct bus_frame frame;
-        int rc = bus_recv(link->stream, &frame);
-
-        if (rc == 0)
-            return;
-        if (rc < 0)
-            continue;
-        take_frame(self, link, &frame);
-        bus_frame_done(&frame);
-    }
 }
 
 static void tick_lane(struct feeder *self, struct lane *lane, uint64_t now_ms)
@@ -420,7 +412,8 @@ void feeder_step(struct feeder *self, int timeout_ms)
     }
     control_wait(streams, self->link_count, timeout_ms);
     for (size_t i = 0; i < self->link_count; i++)
-        read_stream(self, &self->links[i]);
+        bus_drain(self->links[i].stream, FRAMES_AT_ONCE, on_frame,
+                  &(struct reading){self, &self->links[i]});
     now_ms = clock_monotonic_ms();
     for (size_t i = 0; i < ID_PARTITIONS; i++)
         tick_lane(self, &self->lanes[i], now_ms);

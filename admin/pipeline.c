@@ -77,8 +77,9 @@ static bool fill_slot(struct pipeline *self, uint64_t now_ms)
     return true;
 }
 
-static void take_answer(struct pipeline *self, const struct bus_frame *frame, uint64_t now_ms)
+static void on_answer(void *arg, struct bus_frame *frame)
 {
+    struct pipeline *self = arg;
     struct wire_status_reply reply;
     uint64_t number = frame->head.trace - 1;
     struct slot *slot = slot_of(self, number);
@@ -87,23 +88,10 @@ static void take_answer(struct pipeline *self, const struct bus_frame *frame, ui
         number >= self->next || slot->finished || wire_status_reply_decode(frame->body, &reply) < 0)
         return;
     if (reply.status == WIRE_UNAVAILABLE && ++slot->busy < PIPELINE_BUSY_TRIES) {
-        slot->again_ms = now_ms + BUSY_MS;
+        slot->again_ms = clock_monotonic_ms() + BUSY_MS;
         return;
     }
     finish(slot, true, reply.status, wire_bytes_dup(reply.detail));
-}
-
-static void read_answers(struct pipeline *self, uint64_t now_ms)
-{
-    struct bus_frame frame;
-    int rc;
-
-    while ((rc = bus_recv(self->sock, &frame)) != 0) {
-        if (rc < 0)
-            continue;
-        take_answer(self, &frame, now_ms);
-        bus_frame_done(&frame);
-    }
 }
 
 static void send_again(struct pipeline *self, uint64_t now_ms)
@@ -164,7 +152,7 @@ static void run(struct pipeline *self)
             self->ended = !fill_slot(self, now_ms);
         control_wait(&self->sock, 1, WAIT_MS);
         now_ms = clock_monotonic_ms();
-        read_answers(self, now_ms);
+        bus_drain(self->sock, PIPELINE_WINDOW, on_answer, self);
         send_again(self, now_ms);
         report(self);
     }

@@ -158,6 +158,26 @@ void bus_frame_done(struct bus_frame *frame)
     zmq_msg_close(&frame->msg);
 }
 
+unsigned bus_drain(zsock_t *sock, unsigned most, bus_frame_fn *fn, void *arg)
+{
+    unsigned dropped = 0;
+
+    for (; most > 0; most--) {
+        struct bus_frame frame;
+        int rc = bus_recv(sock, &frame);
+
+        if (rc == 0)
+            break;
+        if (rc < 0) {
+            dropped++;
+            continue;
+        }
+        fn(arg, &frame);
+        bus_frame_done(&frame);
+    }
+    return dropped;
+}
+
 int bus_send(zsock_t *sock, const struct buf *frame)
 {
     if (frame->over)

@@ -42,6 +42,11 @@ int bus_open(zsock_t **ret, const struct bus_options *options) MUST_CHECK;
 int bus_recv(zsock_t *sock, struct bus_frame *ret) MUST_CHECK;
 void bus_frame_done(struct bus_frame *frame); /* for AUTO too */
 
+/* Receives what waits, at most `most` frames, and hands each to fn, which borrows it (but may move
+ * its message away). Returns how many were dropped. */
+typedef void bus_frame_fn(void *arg, struct bus_frame *frame);
+unsigned bus_drain(zsock_t *sock, unsigned most, bus_frame_fn *fn, void *arg);
+
 /* Sends a frame made by wire_head_encode and wire_X_encode. -EAGAIN: the queue is at its high-water
  * mark; -EHOSTUNREACH: the ROUTER knows no such peer; -EMSGSIZE: frame->over. Nothing was sent
  * then. Never blocks. */

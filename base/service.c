@@ -330,8 +330,10 @@ static void answer_status(struct service *self, const struct bus_frame *request)
     service_reply(self, &request->peer, &self->reply);
 }
 
-static void answer(struct service *self, const struct bus_frame *request)
+static void answer(void *arg, struct bus_frame *request)
 {
+    struct service *self = arg;
+
     if (request->head.type == WIRE_TYPE_STATUS)
         answer_status(self, request);
     else if (self->on_command)
@@ -348,19 +350,7 @@ zsock_t *service_control(struct service *self)
 
 void service_on_control(struct service *self)
 {
-    for (int left = CONTROL_BATCH; left > 0; left--) {
-        struct bus_frame request;
-        int rc = bus_recv(self->control, &request);
-
-        if (rc == 0)
-            return;
-        if (rc < 0) {
-            (*self->malformed)++;
-            continue;
-        }
-        answer(self, &request);
-        bus_frame_done(&request);
-    }
+    *self->malformed += bus_drain(self->control, CONTROL_BATCH, answer, self);
 }
 
 static int on_control(zloop_t *loop, zsock_t *sock, void *arg)

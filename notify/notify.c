@@ -13,6 +13,7 @@
 #include "notify/source.h"
 
 #define TICK_MS 100
+#define WAKEUPS_AT_ONCE 1000
 #define LEASE_MARGIN_MS 5000 /* of a lease, for the settlement */
 #define SETTLE_AGAIN_MS 1000
 #define JOB_ID_MAX 80
@@ -235,27 +236,22 @@ static int on_tick(zloop_t *loop, int timer, void *arg)
     return 0;
 }
 
+static void on_frame(void *arg, struct bus_frame *frame)
+{
+    struct notify *self = arg;
+    struct wire_wake wake;
+
+    if (frame->head.type == WIRE_TYPE_WAKE && wire_wake_decode(frame->body, &wake) == 0 &&
+        self->push && (wake.jobs & self->push->ops->kind))
+        source_wake(self->source);
+}
+
 static int on_wakeup(zloop_t *loop, zsock_t *sock, void *arg)
 {
     struct notify *self = arg;
-    struct bus_frame frame;
-    bool wanted = false;
-    int rc;
 
     (void)loop;
-    while ((rc = bus_recv(sock, &frame)) != 0) {
-        struct wire_wake wake = {0};
-
-        if (rc < 0) {
-            (*self->malformed)++;
-            continue;
-        }
-        if (frame.head.type == WIRE_TYPE_WAKE && wire_wake_decode(frame.body, &wake) == 0)
-            wanted = wanted || (self->push && (wake.jobs & self->push->ops->kind));
-        bus_frame_done(&frame);
-    }
-    if (wanted)
-        source_wake(self->source);
+    *self->malformed += bus_drain(sock, WAKEUPS_AT_ONCE, on_frame, self);
     return 0;
 }
 

@@ -12,6 +12,7 @@
 #include "base/silence.h"
 
 #define FRAME_MAX 4096
+#define REPLIES_AT_ONCE 100
 #define ANSWER_MS 3000 /* a claim without an answer is given up */
 #define AGAIN_MS 1000  /* after a worker that could not */
 #define SILENT_MS 5000
@@ -200,25 +201,23 @@ static void on_status(struct worker *worker, const struct bus_frame *frame)
         self->calls.on_settled(self->calls.arg, frame->head.trace / 2);
 }
 
-static int on_frame(zloop_t *loop, zsock_t *sock, void *arg)
+static void on_frame(void *arg, struct bus_frame *frame)
 {
     struct worker *worker = arg;
-    struct bus_frame frame;
-    int rc;
+
+    silence_answered(&worker->silence);
+    if (frame->head.type == WIRE_TYPE_JOBS_REPLY)
+        on_jobs(worker, frame);
+    else if (frame->head.type == WIRE_TYPE_STATUS_REPLY)
+        on_status(worker, frame);
+}
+
+static int on_readable(zloop_t *loop, zsock_t *sock, void *arg)
+{
+    struct worker *worker = arg;
 
     (void)loop;
-    while ((rc = bus_recv(sock, &frame)) != 0) {
-        if (rc < 0) {
-            (*worker->source->malformed)++;
-            continue;
-        }
-        silence_answered(&worker->silence);
-        if (frame.head.type == WIRE_TYPE_JOBS_REPLY)
-            on_jobs(worker, &frame);
-        else if (frame.head.type == WIRE_TYPE_STATUS_REPLY)
-            on_status(worker, &frame);
-        bus_frame_done(&frame);
-    }
+    *worker->source->malformed += bus_drain(sock, REPLIES_AT_ONCE, on_frame, worker);
     return 0;
 }
 
@@ -246,7 +245,7 @@ static int open_sock(struct worker *worker)
         zloop_reader_end(service_loop(service), worker->sock);
     zsock_destroy(&worker->sock);
     worker->sock = sock;
-    zloop_reader(service_loop(service), sock, on_frame, worker);
+    zloop_reader(service_loop(service), sock, on_readable, worker);
     zloop_reader_set_tolerant(service_loop(service), sock);
     return 0;
 }

@@ -146,27 +146,22 @@ static void answer_slot(struct persist *self, const struct bus_frame *frame)
         (*self->replies_lost)++;
 }
 
+static void on_frame(void *arg, struct bus_frame *frame)
+{
+    struct persist *self = arg;
+
+    if (frame->head.type == WIRE_TYPE_SLOT)
+        answer_slot(self, frame);
+    else
+        route(self, frame);
+}
+
 static int on_request(zloop_t *loop, zsock_t *sock, void *arg)
 {
     struct persist *self = arg;
 
     (void)loop;
-    for (int i = 0; i < ROUND; i++) {
-        struct bus_frame frame;
-        int rc = bus_recv(sock, &frame);
-
-        if (rc == 0)
-            return 0;
-        if (rc < 0) {
-            (*self->malformed)++;
-            continue;
-        }
-        if (frame.head.type == WIRE_TYPE_SLOT)
-            answer_slot(self, &frame);
-        else
-            route(self, &frame);
-        bus_frame_done(&frame);
-    }
+    *self->malformed += bus_drain(sock, ROUND, on_frame, self);
     return 0;
 }
 

@@ -53,21 +53,21 @@ static void ask(struct standby *self, struct watched *slot)
         return; /* there are many unanswered ones already */
 }
 
-static void read_answers(struct standby *self, struct watched *slot)
-{
-    struct bus_frame frame;
-    struct wire_slot_is answer;
-    int rc;
+struct reading {
+    const struct standby *standby;
+    struct watched *slot;
+};
 
-    while ((rc = bus_recv(slot->sock, &frame)) != 0) {
-        if (rc < 0)
-            continue;
-        slot->heard_ms = slot->opened_ms = self->turned_ms;
-        if (frame.head.type == WIRE_TYPE_SLOT_IS && wire_slot_is_decode(frame.body, &answer) == 0 &&
-            answer.epoch > slot->epoch)
-            slot->epoch = answer.epoch;
-        bus_frame_done(&frame);
-    }
+static void on_answer(void *arg, struct bus_frame *frame)
+{
+    const struct reading *self = arg;
+    struct watched *slot = self->slot;
+    struct wire_slot_is answer;
+
+    slot->heard_ms = slot->opened_ms = self->standby->turned_ms;
+    if (frame->head.type == WIRE_TYPE_SLOT_IS && wire_slot_is_decode(frame->body, &answer) == 0 &&
+        answer.epoch > slot->epoch)
+        slot->epoch = answer.epoch;
 }
 
 /* While we were stopped nobody could be heard. */
@@ -92,7 +92,7 @@ static int on_tick(zloop_t *loop, int timer, void *arg)
         struct watched *slot = &self->slots[i];
 
         if (slot->sock)
-            read_answers(self, slot);
+            bus_drain(slot->sock, HIGH_WATER, on_answer, &(struct reading){self, slot});
         if ((!slot->sock || self->turned_ms - slot->opened_ms >= self->lease_ms / REOPEN_PARTS) &&
             open_sock(self, slot) < 0)
             continue;

@@ -213,48 +213,36 @@ static int on_worker_sock(zloop_t *loop, zsock_t *sock, void *arg)
 
 /* ---- edges ---- */
 
+static void on_intake_frame(void *arg, struct bus_frame *frame)
+{
+    struct router *self = arg;
+
+    intake_take(self->intake, &frame->head, frame->body, clock_monotonic_ms());
+}
+
 static int on_intake_sock(zloop_t *loop, zsock_t *sock, void *arg)
 {
     struct router *self = arg;
-    uint64_t now_ms = clock_monotonic_ms();
 
     (void)loop;
-    for (unsigned left = self->turn; left > 0; left--) {
-        struct bus_frame frame;
-        int rc = bus_recv(sock, &frame);
-
-        if (rc == 0)
-            break;
-        if (rc < 0) {
-            (*self->malformed)++;
-            continue;
-        }
-        intake_take(self->intake, &frame.head, frame.body, now_ms);
-        bus_frame_done(&frame);
-    }
+    *self->malformed += bus_drain(sock, self->turn, on_intake_frame, self);
     flush(self);
     return 0;
+}
+
+static void on_stream_frame(void *arg, struct bus_frame *frame)
+{
+    struct router *self = arg;
+
+    roster_take(self->roster, frame, clock_monotonic_ms());
 }
 
 static int on_streams_sock(zloop_t *loop, zsock_t *sock, void *arg)
 {
     struct router *self = arg;
-    uint64_t now_ms = clock_monotonic_ms();
 
     (void)loop;
-    for (unsigned left = self->turn; left > 0; left--) {
-        struct bus_frame frame;
-        int rc = bus_recv(sock, &frame);
-
-        if (rc == 0)
-            break;
-        if (rc < 0) {
-            (*self->malformed)++;
-            continue;
-        }
-        roster_take(self->roster, &frame, now_ms);
-        bus_frame_done(&frame);
-    }
+    *self->malformed += bus_drain(sock, self->turn, on_stream_frame, self);
     return 0;
 }
 

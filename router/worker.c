@@ -153,8 +153,9 @@ static void note_boot(struct worker *self, uint64_t boot)
     self->boot = boot;
 }
 
-static void dispatch(struct worker *self, const struct bus_frame *frame)
+static void on_frame(void *arg, struct bus_frame *frame)
 {
+    struct worker *self = arg;
     uint64_t now_us = clock_monotonic_us();
 
     silence_answered(&self->silence);
@@ -175,19 +176,7 @@ static void dispatch(struct worker *self, const struct bus_frame *frame)
 
 void worker_recv(struct worker *self, unsigned most)
 {
-    for (; most > 0; most--) {
-        struct bus_frame frame;
-        int rc = bus_recv(self->sock, &frame);
-
-        if (rc == 0)
-            return;
-        if (rc < 0) {
-            (*self->malformed)++;
-            continue;
-        }
-        dispatch(self, &frame);
-        bus_frame_done(&frame);
-    }
+    *self->malformed += bus_drain(self->sock, most, on_frame, self);
 }
 
 void worker_pump(struct worker *self)
