@@ -3,73 +3,22 @@
 
 #include "router/intake.h"
 #include "tests/router/fixture.h"
+#include "tests/router/parts.h"
 
-#define SENT_MAX 512
 #define EPOCH 4
 #define WAITING_MAX 20
 
-struct sent {
-    struct wire_head head;
-    uint64_t value; /* gap: expected; answer: status */
-};
-
 struct world {
-    struct edge_table edges;
-    struct stat_set *stats;
-    struct stream *stream;
-    struct interest *interest;
+    struct parts parts;
     struct fanout fanout;
-    struct topology topology;
-    struct partitions *partitions;
     struct conversations *conversations;
     struct intake *intake;
-    struct sent sent[SENT_MAX];
-    size_t sent_count;
-    uint64_t trace; /* of the last claim or announcement */
     size_t loads;
     struct load *load; /* the last one */
     size_t appends, answers;
     uint8_t status; /* of the last answer to a post */
     struct buf buf;
 };
-
-static int on_send(void *arg, const struct bus_peer *peer, const struct buf *frame)
-{
-    struct world *self = arg;
-    struct sent *sent = &self->sent[self->sent_count++];
-    struct wire_bytes body;
-    struct wire_gap gap;
-    struct wire_answer answer;
-
-    (void)peer;
-    assert_int_equal(wire_head_decode(wire_buf(frame), &sent->head, &body), 0);
-    if (sent->head.type == WIRE_TYPE_GAP) {
-        assert_int_equal(wire_gap_decode(body, &gap), 0);
-        sent->value = gap.expected;
-    } else if (sent->head.type == WIRE_TYPE_ANSWER) {
-        assert_int_equal(wire_answer_decode(body, &answer), 0);
-        sent->value = answer.status;
-    }
-    return 0;
-}
-
-static int on_ask(void *arg, size_t worker, const struct buf *frame)
-{
-    struct world *self = arg;
-    struct wire_head head;
-    struct wire_bytes body;
-
-    (void)worker;
-    assert_int_equal(wire_head_decode(wire_buf(frame), &head, &body), 0);
-    self->trace = head.trace;
-    return 0;
-}
-
-static void on_mask(void *arg, uint64_t mask)
-{
-    (void)arg;
-    (void)mask;
-}
 
 static void on_load(void *arg, unsigned partition, struct load *load)
 {
@@ -111,10 +60,8 @@ static void on_unload(void *arg, unsigned partition, struct load *load)
     load->state = LOAD_NONE;
 }
 
-static void make_parts(struct world *self)
+static void open_conversations(struct world *self)
 {
-    struct stream_out stream_out = {self, on_send};
-    struct partition_out partition_out = {self, on_ask, on_mask, on_mask};
     struct conversation_out out = {.arg = self,
                                    .answer = on_answer,
                                    .append = on_append,
@@ -122,20 +69,9 @@ static void make_parts(struct world *self)
                                    .load = on_load,
                                    .unload = on_unload};
     struct conversation_limits limits = {100, WAITING_MAX, 1 << 20};
-    struct partition_spec spec = {
-        .topology = &self->topology, .name = "router", .wanted = UINT64_MAX, .lease_ms = 1500};
-    struct wire_head head = {.sender = 9, .boot = 8};
 
-    edge_table_init(&self->edges);
-    assert_int_equal(stat_new(&self->stats), 0);
-    assert_int_equal(stream_new(&self->stream, &head, &stream_out, self->stats), 0);
-    assert_int_equal(interest_new(&self->interest, 1000), 0);
-    fanout_init(&self->fanout, &self->edges, self->interest, self->stream);
-    self->topology.worker_count = 1;
-    self->topology.workers[0].partitions = UINT64_MAX;
-    assert_int_equal(partitions_new(&self->partitions, &spec, &head, &partition_out), 0);
-    assert_int_equal(conversations_new(&self->conversations, &limits, &out, 0, self->stats), 0);
-    buf_init(&self->buf, 1 << 20);
+    assert_int_equal(conversations_new(&self->conversations, &limits, &out, 0, self->parts.stats),
+                     0);
 }
 
 static int set_up(void **state)
@@ -143,13 +79,16 @@ static int set_up(void **state)
     struct world *self = NEW(struct world);
     struct intake_parts parts;
 
-    make_parts(self);
-    parts = (struct intake_parts){.edges = &self->edges,
-                                  .partitions = self->partitions,
+    parts_open(&self->parts, UINT64_MAX, 1000);
+    fanout_init(&self->fanout, &self->parts.edges, self->parts.interest, self->parts.stream);
+    open_conversations(self);
+    buf_init(&self->buf, 1 << 20);
+    parts = (struct intake_parts){.edges = &self->parts.edges,
+                                  .partitions = self->parts.partitions,
                                   .conversations = self->conversations,
-                                  .stream = self->stream,
+                                  .stream = self->parts.stream,
                                   .fanout = &self->fanout};
-    assert_int_equal(intake_new(&self->intake, &parts, self->stats), 0);
+    assert_int_equal(intake_new(&self->intake, &parts, self->parts.stats), 0);
     *state = self;
     return 0;
 }
@@ -160,57 +99,28 @@ static int tear_down(void **state)
 
     intake_free(&self->intake);
     conversations_free(&self->conversations);
-    partitions_free(&self->partitions);
     fanout_done(&self->fanout);
-    interest_free(&self->interest);
-    stream_free(&self->stream);
-    stat_free(&self->stats);
+    parts_close(&self->parts);
     buf_done(&self->buf);
     free(self);
     return 0;
 }
 
-static void claim_at(struct world *self, uint32_t epoch, uint64_t now_ms)
-{
-    struct wire_claimed claimed = {.status = WIRE_OK};
-    struct buf list;
-    uint32_t count = 0;
-
-    buf_init(&list, 8192);
-    for (unsigned p = 0; p < ID_PARTITIONS; p++) {
-        struct wire_holding holding = {.partition = (uint16_t)p, .epoch = epoch};
-
-        wire_holding_add(&list, &count, &holding);
-    }
-    claimed.holdings = wire_list_of(&list, count);
-    partitions_tick(self->partitions, now_ms);
-    partitions_claimed(self->partitions, 0, self->trace, &claimed, now_ms);
-    buf_done(&list);
-}
-
 static void claim_all(struct world *self)
 {
-    claim_at(self, EPOCH, 1);
+    parts_claim(&self->parts, ID_PARTITIONS, EPOCH, 1);
 }
 
 static void hold_all(struct world *self)
 {
-    struct wire_announced announced = {.status = WIRE_OK};
-
     claim_all(self);
-    partitions_announced(self->partitions, 0, self->trace, &announced, 1);
-    assert_int_equal(partitions_held(self->partitions), UINT64_MAX);
+    parts_announce(&self->parts, 1);
+    assert_int_equal(partitions_held(self->parts.partitions), UINT64_MAX);
 }
 
-static struct edge *live(struct world *self, uint64_t boot)
+static void live(struct world *self, uint64_t boot)
 {
-    struct wire_head head = {.sender = boot, .boot = boot};
-    struct bus_peer peer = {.len = 1};
-    struct edge *edge = edge_table_enter(&self->edges, &head, 1);
-    uint64_t silenced;
-
-    edge_table_hear(&self->edges, edge, &peer, 1, &silenced);
-    return edge;
+    parts_live(&self->parts, boot, boot, 1);
 }
 
 /* A frame of the edge with this boot. */
@@ -228,9 +138,9 @@ static void push(struct world *self, uint64_t boot, struct said said, uint64_t n
     intake_take(self->intake, &head, body, now_ms);
 }
 
-static uint64_t counter(struct world *self, const char *name)
+static uint64_t counter(const struct world *self, const char *name)
 {
-    return *stat_counter(self->stats, name);
+    return parts_counter(&self->parts, name);
 }
 
 static void test_frames_in_order_become_posts(void **state)
@@ -243,7 +153,7 @@ static void test_frames_in_order_become_posts(void **state)
     push(self, 1, (struct said){.number = 2}, 1);
     push(self, 1, (struct said){.number = 1}, 1);
     assert_int_equal(counter(self, "posts"), 3);
-    assert_int_equal(self->sent_count, 0);
+    assert_int_equal(self->parts.sent_count, 0);
 }
 
 static void test_a_jump_is_dropped_and_told_with_the_number_expected(void **state)
@@ -256,13 +166,13 @@ static void test_a_jump_is_dropped_and_told_with_the_number_expected(void **stat
     push(self, 1, (struct said){.number = 1}, 1);
     push(self, 1, (struct said){.number = 3}, 1000);
     push(self, 1, (struct said){.number = 4}, 1050);
-    assert_int_equal(self->sent_count, 1);
-    assert_int_equal(self->sent[0].head.type, WIRE_TYPE_GAP);
-    assert_int_equal(self->sent[0].head.partition, id_partition(&id));
-    assert_int_equal(self->sent[0].head.epoch, EPOCH);
-    assert_int_equal(self->sent[0].value, 2);
+    assert_int_equal(self->parts.sent_count, 1);
+    assert_int_equal(self->parts.sent[0].head.type, WIRE_TYPE_GAP);
+    assert_int_equal(self->parts.sent[0].head.partition, id_partition(&id));
+    assert_int_equal(self->parts.sent[0].head.epoch, EPOCH);
+    assert_int_equal(self->parts.sent[0].value, 2);
     push(self, 1, (struct said){.number = 5}, 1100);
-    assert_int_equal(self->sent_count, 2);
+    assert_int_equal(self->parts.sent_count, 2);
     assert_int_equal(counter(self, "posts"), 1);
     assert_int_equal(counter(self, "frames_after_gap"), 3);
 }
@@ -275,26 +185,25 @@ static void test_frames_of_another_epoch_are_dropped_silently(void **state)
     live(self, 1);
     push(self, 1, (struct said){.number = 1, .epoch = EPOCH - 1}, 1);
     push(self, 1, (struct said){.number = 1, .epoch = EPOCH + 1}, 1);
-    partitions_fence(self->partitions, UINT64_MAX);
+    partitions_fence(self->parts.partitions, UINT64_MAX);
     push(self, 1, (struct said){.number = 1}, 1);
     assert_int_equal(counter(self, "frames_other_epoch"), 3);
     assert_int_equal(counter(self, "posts"), 0);
-    assert_int_equal(self->sent_count, 0);
+    assert_int_equal(self->parts.sent_count, 0);
 }
 
 static void test_frames_of_a_partition_that_comes_back_start_anew(void **state)
 {
     struct world *self = *state;
-    struct wire_announced announced = {.status = WIRE_OK};
 
     hold_all(self);
     live(self, 1);
     push(self, 1, (struct said){.number = 1}, 1);
     push(self, 1, (struct said){.number = 2}, 1);
-    partitions_fence(self->partitions, UINT64_MAX);
-    edge_table_leave(&self->edges, UINT64_MAX);
-    claim_at(self, EPOCH + 2, 1000);
-    partitions_announced(self->partitions, 0, self->trace, &announced, 1000);
+    partitions_fence(self->parts.partitions, UINT64_MAX);
+    edge_table_leave(&self->parts.edges, UINT64_MAX);
+    parts_claim(&self->parts, ID_PARTITIONS, EPOCH + 2, 1000);
+    parts_announce(&self->parts, 1000);
     push(self, 1, (struct said){.number = 2, .epoch = EPOCH + 2}, 1000);
     assert_int_equal(counter(self, "frames_after_gap"), 1);
     push(self, 1, (struct said){.number = 1, .epoch = EPOCH + 2}, 1000);
@@ -305,7 +214,6 @@ static void test_frames_of_a_partition_that_comes_back_start_anew(void **state)
 static void test_frames_that_come_before_the_partition_is_held_are_asked_for_then(void **state)
 {
     struct world *self = *state;
-    struct wire_announced announced = {.status = WIRE_OK};
     struct id id = group();
 
     claim_all(self);
@@ -313,18 +221,19 @@ static void test_frames_that_come_before_the_partition_is_held_are_asked_for_the
     live(self, 2);
     push(self, 1, (struct said){.number = 1}, 1);
     assert_int_equal(counter(self, "posts"), 0);
-    partitions_announced(self->partitions, 0, self->trace, &announced, 1);
+    parts_announce(&self->parts, 1);
     intake_open(self->intake, UINT64_MAX);
-    assert_int_equal(self->sent_count, 1);
-    assert_int_equal(self->sent[0].head.type, WIRE_TYPE_GAP);
-    assert_int_equal(self->sent[0].head.partition, id_partition(&id));
-    assert_int_equal(self->sent[0].value, 1);
+    assert_int_equal(self->parts.sent_count, 1);
+    assert_int_equal(self->parts.sent[0].head.type, WIRE_TYPE_GAP);
+    assert_int_equal(self->parts.sent[0].head.partition, id_partition(&id));
+    assert_int_equal(self->parts.sent[0].value, 1);
     push(self, 1, (struct said){.number = 2}, 1);
     assert_int_equal(counter(self, "posts"), 0);
     push(self, 1, (struct said){.number = 1}, 1);
     assert_int_equal(counter(self, "posts"), 1);
     intake_open(self->intake, UINT64_MAX);
-    assert_int_equal(self->sent_count, 2); /* a gap for number 2, and nothing the second time */
+    assert_int_equal(self->parts.sent_count,
+                     2); /* a gap for number 2, and nothing the second time */
 }
 
 static void test_a_post_that_breaks_a_rule_is_answered_and_uses_up_its_number(void **state)
@@ -335,9 +244,9 @@ static void test_a_post_that_breaks_a_rule_is_answered_and_uses_up_its_number(vo
     live(self, 1);
     push(self, 1, (struct said){.kind = WIRE_KIND_CONVERSATION_CREATED, .number = 1, .trace = 77},
          1);
-    assert_int_equal(self->sent_count, 1);
-    assert_int_equal(self->sent[0].head.trace, 77);
-    assert_int_equal(self->sent[0].value, WIRE_INVALID);
+    assert_int_equal(self->parts.sent_count, 1);
+    assert_int_equal(self->parts.sent[0].head.trace, 77);
+    assert_int_equal(self->parts.sent[0].value, WIRE_INVALID);
     push(self, 1, (struct said){.number = 2}, 1);
     assert_int_equal(counter(self, "posts"), 1);
 }
@@ -353,7 +262,7 @@ static void test_a_post_that_is_too_long_is_answered_so(void **state)
     hold_all(self);
     live(self, 1);
     push(self, 1, (struct said){.number = 1, .body = body_text(&body, text)}, 1);
-    assert_int_equal(self->sent[0].value, WIRE_TOO_LARGE);
+    assert_int_equal(self->parts.sent[0].value, WIRE_TOO_LARGE);
     buf_done(&body);
     free(text);
 }
@@ -371,7 +280,7 @@ static void test_a_post_under_the_wrong_partition_is_invalid(void **state)
     head.sender = head.boot = 1;
     head.partition = (uint16_t)((head.partition + 1) % ID_PARTITIONS);
     intake_take(self->intake, &head, body, 1);
-    assert_int_equal(self->sent[0].value, WIRE_INVALID);
+    assert_int_equal(self->parts.sent[0].value, WIRE_INVALID);
 }
 
 static void test_nonsense_costs_a_counter(void **state)
@@ -402,7 +311,7 @@ static void test_nonsense_costs_a_counter(void **state)
     head.boot = 1;
     intake_take(self->intake, &head, wire_text("x"), 1);
     assert_int_equal(counter(self, "malformed"), 5);
-    assert_int_equal(self->sent_count, 0); /* it has no stream yet */
+    assert_int_equal(self->parts.sent_count, 0); /* it has no stream yet */
 }
 
 /* Person 1 is a member, and nothing is known under the client id that was asked for. */
@@ -467,15 +376,15 @@ static void test_a_revocation_is_told_to_every_edge_and_answered(void **state)
     buf_clear(&self->buf);
     wire_revoke_encode(&self->buf, &revoke);
     intake_take(self->intake, &head, wire_buf(&self->buf), 1);
-    assert_int_equal(self->sent_count, 3);
-    assert_int_equal(self->sent[0].head.type, WIRE_TYPE_REVOKED);
-    assert_int_equal(self->sent[1].head.type, WIRE_TYPE_REVOKED);
-    assert_int_equal(self->sent[2].head.type, WIRE_TYPE_ANSWER);
-    assert_int_equal(self->sent[2].head.trace, 33);
-    assert_int_equal(self->sent[2].value, WIRE_OK);
+    assert_int_equal(self->parts.sent_count, 3);
+    assert_int_equal(self->parts.sent[0].head.type, WIRE_TYPE_REVOKED);
+    assert_int_equal(self->parts.sent[1].head.type, WIRE_TYPE_REVOKED);
+    assert_int_equal(self->parts.sent[2].head.type, WIRE_TYPE_ANSWER);
+    assert_int_equal(self->parts.sent[2].head.trace, 33);
+    assert_int_equal(self->parts.sent[2].value, WIRE_OK);
     head.number = 3;
     intake_take(self->intake, &head, wire_buf(&self->buf), 1000);
-    assert_int_equal(self->sent[3].head.type, WIRE_TYPE_GAP);
+    assert_int_equal(self->parts.sent[3].head.type, WIRE_TYPE_GAP);
 }
 
 int main(void)

@@ -3,89 +3,26 @@
 
 #include "router/roster.h"
 #include "tests/router/fixture.h"
-
-#define SENT_MAX 4096
-
-struct sent {
-    struct wire_head head;
-    uint64_t value; /* interested: status; welcome: number of holdings */
-};
+#include "tests/router/parts.h"
 
 struct world {
-    struct edge_table edges;
-    struct stat_set *stats;
-    struct stream *stream;
-    struct interest *interest;
-    struct topology topology;
-    struct partitions *partitions;
+    struct parts parts;
     struct roster *roster;
-    struct sent sent[SENT_MAX];
-    size_t sent_count;
-    uint64_t trace; /* of the last claim or announcement */
     struct buf buf;
 };
-
-static int on_send(void *arg, const struct bus_peer *peer, const struct buf *frame)
-{
-    struct world *self = arg;
-    struct sent *sent = &self->sent[self->sent_count++];
-    struct wire_bytes body;
-    struct wire_interested interested;
-    struct wire_welcome welcome;
-
-    (void)peer;
-    assert_int_equal(wire_head_decode(wire_buf(frame), &sent->head, &body), 0);
-    if (sent->head.type == WIRE_TYPE_INTERESTED) {
-        assert_int_equal(wire_interested_decode(body, &interested), 0);
-        sent->value = interested.status;
-    } else if (sent->head.type == WIRE_TYPE_WELCOME) {
-        assert_int_equal(wire_welcome_decode(body, &welcome), 0);
-        sent->value = welcome.holdings.count;
-    }
-    return 0;
-}
-
-static int on_ask(void *arg, size_t worker, const struct buf *frame)
-{
-    struct world *self = arg;
-    struct wire_head head;
-    struct wire_bytes body;
-
-    (void)worker;
-    assert_int_equal(wire_head_decode(wire_buf(frame), &head, &body), 0);
-    self->trace = head.trace;
-    return 0;
-}
-
-static void on_mask(void *arg, uint64_t mask)
-{
-    (void)arg;
-    (void)mask;
-}
 
 static int set_up(void **state)
 {
     struct world *self = NEW(struct world);
-    struct stream_out stream_out = {self, on_send};
-    struct partition_out partition_out = {self, on_ask, on_mask, on_mask};
-    struct partition_spec spec = {
-        .topology = &self->topology, .name = "router", .wanted = 0xffffffffu, .lease_ms = 1500};
-    struct wire_head head = {.sender = 9, .boot = 8};
     struct roster_parts parts;
 
-    edge_table_init(&self->edges);
-    assert_int_equal(stat_new(&self->stats), 0);
-    assert_int_equal(stream_new(&self->stream, &head, &stream_out, self->stats), 0);
-    assert_int_equal(interest_new(&self->interest, 100), 0);
-    self->topology.worker_count = 1;
-    self->topology.workers[0].partitions = UINT64_MAX;
-    assert_int_equal(partitions_new(&self->partitions, &spec, &head, &partition_out), 0);
-    parts = (struct roster_parts){.edges = &self->edges,
-                                  .partitions = self->partitions,
-                                  .interest = self->interest,
-                                  .stream = self->stream,
+    parts_open(&self->parts, 0xffffffffu, 100);
+    parts = (struct roster_parts){.edges = &self->parts.edges,
+                                  .partitions = self->parts.partitions,
+                                  .interest = self->parts.interest,
+                                  .stream = self->parts.stream,
                                   .name = "router"};
-    assert_int_equal(roster_new(&self->roster, &parts, self->stats), 0);
+    assert_int_equal(roster_new(&self->roster, &parts, self->parts.stats), 0);
     buf_init(&self->buf, 1 << 20);
     *state = self;
     return 0;
@@ -96,10 +33,7 @@ static int tear_down(void **state)
     struct world *self = *state;
 
     roster_free(&self->roster);
-    partitions_free(&self->partitions);
-    interest_free(&self->interest);
-    stream_free(&self->stream);
-    stat_free(&self->stats);
+    parts_close(&self->parts);
     buf_done(&self->buf);
     free(self);
     return 0;
@@ -108,23 +42,9 @@ static int tear_down(void **state)
 /* Partitions 0-31; the others are another router's. */
 static void hold(struct world *self)
 {
-    struct wire_announced announced = {.status = WIRE_OK};
-    struct wire_claimed claimed = {.status = WIRE_OK};
-    struct buf list;
-    uint32_t count = 0;
-
-    buf_init(&list, 8192);
-    for (unsigned p = 0; p < 32; p++) {
-        struct wire_holding holding = {.partition = (uint16_t)p, .epoch = 4};
-
-        wire_holding_add(&list, &count, &holding);
-    }
-    claimed.holdings = wire_list_of(&list, count);
-    partitions_tick(self->partitions, 1);
-    partitions_claimed(self->partitions, 0, self->trace, &claimed, 1);
-    partitions_announced(self->partitions, 0, self->trace, &announced, 1);
+    parts_claim(&self->parts, 32, 4, 1);
+    parts_announce(&self->parts, 1);
     roster_review(self->roster);
-    buf_done(&list);
 }
 
 static void take(struct world *self, enum wire_type type, uint64_t boot, uint64_t trace,
@@ -168,7 +88,7 @@ static uint64_t mask_of(struct world *self, unsigned which)
 {
     struct id id = person(which);
 
-    return interest_of(self->interest, &id);
+    return interest_of(self->parts.interest, &id);
 }
 
 static void test_a_new_edge_is_welcomed_by_number_one(void **state)
@@ -177,13 +97,13 @@ static void test_a_new_edge_is_welcomed_by_number_one(void **state)
 
     hold(self);
     alive(self, 1, 0, 1);
-    assert_int_equal(self->sent_count, 1);
-    assert_int_equal(self->sent[0].head.type, WIRE_TYPE_WELCOME);
-    assert_int_equal(self->sent[0].head.number, 1);
-    assert_int_equal(self->sent[0].value, 32);
+    assert_int_equal(self->parts.sent_count, 1);
+    assert_int_equal(self->parts.sent[0].head.type, WIRE_TYPE_WELCOME);
+    assert_int_equal(self->parts.sent[0].head.number, 1);
+    assert_int_equal(self->parts.sent[0].value, 32);
     alive(self, 1, 1, 250);
-    assert_int_equal(self->sent_count, 1);
-    assert_string_equal(self->edges.edges[0].name, "edge");
+    assert_int_equal(self->parts.sent_count, 1);
+    assert_string_equal(self->parts.edges.edges[0].name, "edge");
 }
 
 static void test_an_edge_that_got_no_welcome_is_welcomed_again(void **state)
@@ -192,10 +112,10 @@ static void test_an_edge_that_got_no_welcome_is_welcomed_again(void **state)
 
     alive(self, 1, 0, 1);
     alive(self, 1, 0, 251);
-    assert_int_equal(self->sent_count, 1);
+    assert_int_equal(self->parts.sent_count, 1);
     alive(self, 1, 0, 1001);
-    assert_int_equal(self->sent_count, 2);
-    assert_int_equal(self->sent[1].head.number, 2);
+    assert_int_equal(self->parts.sent_count, 2);
+    assert_int_equal(self->parts.sent[1].head.number, 2);
 }
 
 static void test_heartbeats_go_to_live_edges(void **state)
@@ -205,10 +125,10 @@ static void test_heartbeats_go_to_live_edges(void **state)
     alive(self, 1, 0, 1);
     alive(self, 2, 0, 1);
     roster_tick(self->roster, 250);
-    assert_int_equal(self->sent_count, 4);
-    assert_int_equal(self->sent[3].head.type, WIRE_TYPE_HEARTBEAT);
+    assert_int_equal(self->parts.sent_count, 4);
+    assert_int_equal(self->parts.sent[3].head.type, WIRE_TYPE_HEARTBEAT);
     roster_tick(self->roster, 1 + EDGE_SILENCE_MS);
-    assert_int_equal(self->sent_count, 4);
+    assert_int_equal(self->parts.sent_count, 4);
 }
 
 static void test_interest_in_what_is_held_is_confirmed_at_once(void **state)
@@ -218,12 +138,12 @@ static void test_interest_in_what_is_held_is_confirmed_at_once(void **state)
     hold(self);
     alive(self, 1, 0, 1);
     want(self, 1, 5, true, 0);
-    assert_int_equal(self->sent[1].head.type, WIRE_TYPE_INTERESTED);
-    assert_int_equal(self->sent[1].head.trace, 1005);
-    assert_int_equal(self->sent[1].value, WIRE_OK);
+    assert_int_equal(self->parts.sent[1].head.type, WIRE_TYPE_INTERESTED);
+    assert_int_equal(self->parts.sent[1].head.trace, 1005);
+    assert_int_equal(self->parts.sent[1].value, WIRE_OK);
     assert_int_equal(mask_of(self, 5), 1);
     want(self, 1, 5, false, 0);
-    assert_int_equal(self->sent[2].value, WIRE_OK);
+    assert_int_equal(self->parts.sent[2].value, WIRE_OK);
     assert_int_equal(mask_of(self, 5), 0);
 }
 
@@ -234,13 +154,13 @@ static void test_interest_is_confirmed_only_when_the_partition_is_held(void **st
     alive(self, 1, 0, 1);
     want(self, 1, 5, true, 0);
     want(self, 1, 6, true, 0);
-    assert_int_equal(self->sent_count, 1);
+    assert_int_equal(self->parts.sent_count, 1);
     hold(self);
-    assert_int_equal(self->sent_count, 3);
-    assert_int_equal(self->sent[1].head.trace, 1005);
-    assert_int_equal(self->sent[2].value, WIRE_OK);
+    assert_int_equal(self->parts.sent_count, 3);
+    assert_int_equal(self->parts.sent[1].head.trace, 1005);
+    assert_int_equal(self->parts.sent[2].value, WIRE_OK);
     roster_review(self->roster);
-    assert_int_equal(self->sent_count, 3);
+    assert_int_equal(self->parts.sent_count, 3);
 }
 
 static void test_interest_in_another_routers_partition_is_refused(void **state)
@@ -249,13 +169,13 @@ static void test_interest_in_another_routers_partition_is_refused(void **state)
 
     alive(self, 1, 0, 1);
     want(self, 1, 40, true, 0);
-    assert_int_equal(self->sent[1].value, WIRE_FENCED);
+    assert_int_equal(self->parts.sent[1].value, WIRE_FENCED);
     want(self, 1, 5, true, 0);
     hold(self);
-    assert_int_equal(self->sent[2].value, WIRE_OK);
-    partitions_fence(self->partitions, 1 << 5);
+    assert_int_equal(self->parts.sent[2].value, WIRE_OK);
+    partitions_fence(self->parts.partitions, 1 << 5);
     want(self, 1, 5, true, 0);
-    assert_int_equal(self->sent[3].value, WIRE_FENCED);
+    assert_int_equal(self->parts.sent[3].value, WIRE_FENCED);
 }
 
 static void test_what_is_held_is_told_to_every_edge(void **state)
@@ -264,11 +184,11 @@ static void test_what_is_held_is_told_to_every_edge(void **state)
 
     alive(self, 1, 0, 1);
     alive(self, 2, 0, 1);
-    assert_int_equal(self->sent_count, 2);
+    assert_int_equal(self->parts.sent_count, 2);
     hold(self);
     roster_tell_holdings(self->roster, 2);
-    assert_int_equal(self->sent_count, 4);
-    assert_int_equal(self->sent[3].value, 32);
+    assert_int_equal(self->parts.sent_count, 4);
+    assert_int_equal(self->parts.sent[3].value, 32);
 }
 
 static void test_confirmations_that_wait_have_a_limit(void **state)
@@ -278,11 +198,11 @@ static void test_confirmations_that_wait_have_a_limit(void **state)
     alive(self, 1, 0, 1);
     for (unsigned i = 0; i < ROSTER_WAITING_MAX; i++)
         want(self, 1, 5, true, 0);
-    assert_int_equal(self->sent_count, 1);
+    assert_int_equal(self->parts.sent_count, 1);
     want(self, 1, 5, true, 0);
-    assert_int_equal(self->sent[1].value, WIRE_UNAVAILABLE);
+    assert_int_equal(self->parts.sent[1].value, WIRE_UNAVAILABLE);
     hold(self);
-    assert_int_equal(self->sent_count, 2 + ROSTER_WAITING_MAX);
+    assert_int_equal(self->parts.sent_count, 2 + ROSTER_WAITING_MAX);
 }
 
 static void test_more_conversations_than_may_be_are_refused(void **state)
@@ -293,9 +213,9 @@ static void test_more_conversations_than_may_be_are_refused(void **state)
     alive(self, 1, 0, 1);
     for (unsigned i = 0; i < 100; i++)
         want(self, 1, 1 + 256 * i, true, 0);
-    assert_int_equal(self->sent[100].value, WIRE_OK);
+    assert_int_equal(self->parts.sent[100].value, WIRE_OK);
     want(self, 1, 1 + 256 * 100, true, 0);
-    assert_int_equal(self->sent[101].value, WIRE_UNAVAILABLE);
+    assert_int_equal(self->parts.sent[101].value, WIRE_UNAVAILABLE);
 }
 
 static void test_a_reset_begins_anew_in_its_partitions(void **state)
@@ -333,10 +253,10 @@ static void test_nonsense_costs_a_counter(void **state)
     take(self, WIRE_TYPE_ALIVE, 1, 0, 1);
     take(self, WIRE_TYPE_INTEREST, 1, 0, 1);
     take(self, WIRE_TYPE_POST, 1, 0, 1);
-    assert_int_equal(*stat_counter(self->stats, "malformed"), 3);
+    assert_int_equal(parts_counter(&self->parts, "malformed"), 3);
     for (unsigned i = 2; i <= EDGE_MAX + 1; i++)
         alive(self, i, 1, 1);
-    assert_int_equal(*stat_counter(self->stats, "edges_refused"), 1);
+    assert_int_equal(parts_counter(&self->parts, "edges_refused"), 1);
 }
 
 int main(void)

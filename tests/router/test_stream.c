@@ -5,62 +5,19 @@
 
 #include "router/fanout.h"
 #include "tests/router/fixture.h"
-
-#define SENT_MAX 512
-
-struct sent {
-    uint8_t peer;
-    struct wire_head head;
-    uint64_t value; /* heartbeat: sent; deliver: seq */
-};
+#include "tests/router/parts.h"
 
 struct world {
-    struct edge_table edges;
-    struct stat_set *stats;
-    struct stream *stream;
-    struct interest *interest;
+    struct parts parts;
     struct fanout fanout;
-    struct sent sent[SENT_MAX];
-    size_t sent_count;
-    int send_rc;
 };
-
-static int on_send(void *arg, const struct bus_peer *peer, const struct buf *frame)
-{
-    struct world *self = arg;
-    struct sent *sent = &self->sent[self->sent_count];
-    struct wire_bytes body;
-    struct wire_heartbeat heartbeat;
-    struct wire_deliver deliver;
-    struct wire_event event;
-
-    if (self->send_rc < 0)
-        return self->send_rc;
-    sent->peer = peer->bytes[0];
-    assert_int_equal(wire_head_decode(wire_buf(frame), &sent->head, &body), 0);
-    if (sent->head.type == WIRE_TYPE_HEARTBEAT) {
-        assert_int_equal(wire_heartbeat_decode(body, &heartbeat), 0);
-        sent->value = heartbeat.sent;
-    } else if (sent->head.type == WIRE_TYPE_DELIVER) {
-        assert_int_equal(wire_deliver_decode(body, &deliver), 0);
-        assert_int_equal(wire_event_decode(deliver.event, &event), 0);
-        sent->value = event.seq;
-    }
-    self->sent_count++;
-    return 0;
-}
 
 static int set_up(void **state)
 {
     struct world *self = NEW(struct world);
-    struct stream_out out = {self, on_send};
-    struct wire_head head = {.sender = 9, .boot = 8};
 
-    edge_table_init(&self->edges);
-    assert_int_equal(stat_new(&self->stats), 0);
-    assert_int_equal(stream_new(&self->stream, &head, &out, self->stats), 0);
-    assert_int_equal(interest_new(&self->interest, 1000), 0);
-    fanout_init(&self->fanout, &self->edges, self->interest, self->stream);
+    parts_open(&self->parts, UINT64_MAX, 1000);
+    fanout_init(&self->fanout, &self->parts.edges, self->parts.interest, self->parts.stream);
     *state = self;
     return 0;
 }
@@ -70,29 +27,19 @@ static int tear_down(void **state)
     struct world *self = *state;
 
     fanout_done(&self->fanout);
-    interest_free(&self->interest);
-    stream_free(&self->stream);
-    stat_free(&self->stats);
+    parts_close(&self->parts);
     free(self);
     return 0;
 }
 
 static struct edge *enter(struct world *self, uint64_t sender, uint64_t boot, uint64_t now_ms)
 {
-    struct wire_head head = {.sender = sender, .boot = boot};
-
-    return edge_table_enter(&self->edges, &head, now_ms);
+    return parts_enter(&self->parts, sender, boot, now_ms);
 }
 
 static struct edge *live(struct world *self, uint64_t sender, uint64_t boot, uint64_t now_ms)
 {
-    struct bus_peer peer = {.len = 1, .bytes = {(uint8_t)sender}};
-    struct edge *edge = enter(self, sender, boot, now_ms);
-    uint64_t silenced;
-
-    assert_non_null(edge);
-    edge_table_hear(&self->edges, edge, &peer, now_ms, &silenced);
-    return edge;
+    return parts_live(&self->parts, sender, boot, now_ms);
 }
 
 static void gap_to(struct world *self, struct edge *edge)
@@ -100,8 +47,8 @@ static void gap_to(struct world *self, struct edge *edge)
     struct wire_gap gap = {.expected = 1};
     struct stream_tag tag = {.type = WIRE_TYPE_GAP, .trace = 5, .partition = 6, .epoch = 7};
 
-    wire_gap_encode(stream_start(self->stream), &gap);
-    stream_send(self->stream, edge, &tag);
+    wire_gap_encode(stream_start(self->parts.stream), &gap);
+    stream_send(self->parts.stream, edge, &tag);
 }
 
 /* ---- streams ---- */
@@ -114,14 +61,14 @@ static void test_every_frame_has_the_next_number_of_its_edge(void **state)
     gap_to(self, one);
     gap_to(self, one);
     gap_to(self, two);
-    assert_int_equal(self->sent[0].head.number, 1);
-    assert_int_equal(self->sent[1].head.number, 2);
-    assert_int_equal(self->sent[2].head.number, 1);
-    assert_int_equal(self->sent[2].peer, 2);
-    assert_int_equal(self->sent[0].head.trace, 5);
-    assert_int_equal(self->sent[0].head.partition, 6);
-    assert_int_equal(self->sent[0].head.epoch, 7);
-    assert_int_equal(self->sent[0].head.boot, 8);
+    assert_int_equal(self->parts.sent[0].head.number, 1);
+    assert_int_equal(self->parts.sent[1].head.number, 2);
+    assert_int_equal(self->parts.sent[2].head.number, 1);
+    assert_int_equal(self->parts.sent[2].peer, 2);
+    assert_int_equal(self->parts.sent[0].head.trace, 5);
+    assert_int_equal(self->parts.sent[0].head.partition, 6);
+    assert_int_equal(self->parts.sent[0].head.epoch, 7);
+    assert_int_equal(self->parts.sent[0].head.boot, 8);
 }
 
 static void test_a_frame_that_could_not_be_sent_uses_up_its_number(void **state)
@@ -130,12 +77,12 @@ static void test_a_frame_that_could_not_be_sent_uses_up_its_number(void **state)
     struct edge *edge = live(self, 1, 1, 0);
 
     gap_to(self, edge);
-    self->send_rc = -EAGAIN;
+    self->parts.send_rc = -EAGAIN;
     gap_to(self, edge);
-    self->send_rc = 0;
+    self->parts.send_rc = 0;
     gap_to(self, edge);
-    assert_int_equal(self->sent[1].head.number, 3);
-    assert_int_equal(*stat_counter(self->stats, "stream_dropped"), 1);
+    assert_int_equal(self->parts.sent[1].head.number, 3);
+    assert_int_equal(parts_counter(&self->parts, "stream_dropped"), 1);
 }
 
 static void test_a_heartbeat_says_the_last_number_and_uses_up_none(void **state)
@@ -143,14 +90,14 @@ static void test_a_heartbeat_says_the_last_number_and_uses_up_none(void **state)
     struct world *self = *state;
     struct edge *edge = live(self, 1, 1, 0);
 
-    stream_beat(self->stream, edge);
+    stream_beat(self->parts.stream, edge);
     gap_to(self, edge);
-    stream_beat(self->stream, edge);
-    stream_beat(self->stream, edge);
-    assert_int_equal(self->sent[0].value, 0);
-    assert_int_equal(self->sent[2].value, 1);
-    assert_int_equal(self->sent[2].head.number, 1);
-    assert_int_equal(self->sent[3].value, 1);
+    stream_beat(self->parts.stream, edge);
+    stream_beat(self->parts.stream, edge);
+    assert_int_equal(self->parts.sent[0].value, 0);
+    assert_int_equal(self->parts.sent[2].value, 1);
+    assert_int_equal(self->parts.sent[2].head.number, 1);
+    assert_int_equal(self->parts.sent[3].value, 1);
 }
 
 static void test_an_edge_that_has_not_said_that_it_lives_gets_nothing(void **state)
@@ -160,8 +107,8 @@ static void test_an_edge_that_has_not_said_that_it_lives_gets_nothing(void **sta
 
     gap_to(self, edge);
     gap_to(self, NULL);
-    stream_beat(self->stream, edge);
-    assert_int_equal(self->sent_count, 0);
+    stream_beat(self->parts.stream, edge);
+    assert_int_equal(self->parts.sent_count, 0);
     assert_int_equal(edge->sent, 0);
 }
 
@@ -173,14 +120,14 @@ static void test_a_silent_edge_is_told_nothing_and_sees_a_jump_when_it_is_back(v
     struct edge *edge = live(self, 1, 1, 1000);
 
     gap_to(self, edge);
-    assert_int_equal(edge_table_tick(&self->edges, 1000 + EDGE_SILENCE_MS - 1), 0);
-    assert_int_equal(edge_table_tick(&self->edges, 1000 + EDGE_SILENCE_MS), 1);
+    assert_int_equal(edge_table_tick(&self->parts.edges, 1000 + EDGE_SILENCE_MS - 1), 0);
+    assert_int_equal(edge_table_tick(&self->parts.edges, 1000 + EDGE_SILENCE_MS), 1);
     gap_to(self, edge);
-    assert_int_equal(self->sent_count, 1);
-    assert_int_equal(self->edges.live, 0);
+    assert_int_equal(self->parts.sent_count, 1);
+    assert_int_equal(self->parts.edges.live, 0);
     assert_ptr_equal(live(self, 1, 1, 20000), edge);
     gap_to(self, edge);
-    assert_int_equal(self->sent[1].head.number, 3);
+    assert_int_equal(self->parts.sent[1].head.number, 3);
 }
 
 static void test_the_numbers_of_a_silent_edge_are_kept(void **state)
@@ -188,11 +135,11 @@ static void test_the_numbers_of_a_silent_edge_are_kept(void **state)
     struct world *self = *state;
     struct edge *edge = live(self, 1, 1, 1000);
 
-    assert_int_equal(edge_take(&self->edges, edge, 3, 1), EDGE_TAKE);
-    edge_table_tick(&self->edges, 50000);
+    assert_int_equal(edge_take(&self->parts.edges, edge, 3, 1), EDGE_TAKE);
+    edge_table_tick(&self->parts.edges, 50000);
     edge = enter(self, 1, 1, 50000);
-    assert_int_equal(edge_take(&self->edges, edge, 3, 3), EDGE_JUMP);
-    assert_int_equal(edge_take(&self->edges, edge, 3, 2), EDGE_TAKE);
+    assert_int_equal(edge_take(&self->parts.edges, edge, 3, 3), EDGE_JUMP);
+    assert_int_equal(edge_take(&self->parts.edges, edge, 3, 2), EDGE_TAKE);
 }
 
 static void test_a_new_boot_of_an_edge_ends_the_stream_of_the_old_one(void **state)
@@ -203,7 +150,7 @@ static void test_a_new_boot_of_an_edge_ends_the_stream_of_the_old_one(void **sta
     uint64_t silenced = 0;
 
     assert_true(old->is_live); /* a late frame alone shows nothing */
-    assert_true(edge_table_hear(&self->edges, new, &peer, 0, &silenced));
+    assert_true(edge_table_hear(&self->parts.edges, new, &peer, 0, &silenced));
     assert_int_equal(silenced, 1ull << old->slot);
     assert_false(old->is_live);
 }
@@ -214,12 +161,12 @@ static void test_what_was_kept_for_an_edge_does_not_reach_its_successor(void **s
     struct edge *edge = live(self, 1, 1, 0);
     uint64_t handle = edge_handle(edge);
 
-    assert_ptr_equal(edge_table_resolve(&self->edges, handle), edge);
+    assert_ptr_equal(edge_table_resolve(&self->parts.edges, handle), edge);
     for (unsigned i = 2; i <= EDGE_MAX; i++)
         live(self, i, 1, 60000);
-    edge_table_tick(&self->edges, 60000);
+    edge_table_tick(&self->parts.edges, 60000);
     assert_ptr_equal(live(self, 100, 1, 60000), edge); /* the same place */
-    assert_null(edge_table_resolve(&self->edges, handle));
+    assert_null(edge_table_resolve(&self->parts.edges, handle));
 }
 
 static void test_there_are_at_most_64_live_edges(void **state)
@@ -238,14 +185,15 @@ static void test_frames_are_taken_in_order_and_repeats_are_seen(void **state)
     struct world *self = *state;
     struct edge *edge = enter(self, 1, 1, 0);
 
-    assert_int_equal(edge_take(&self->edges, edge, 3, 2), EDGE_JUMP);
+    assert_int_equal(edge_take(&self->parts.edges, edge, 3, 2), EDGE_JUMP);
     assert_int_equal(edge->intake[3].expected, 1);
-    assert_int_equal(edge_take(&self->edges, edge, 3, 1), EDGE_TAKE);
-    assert_int_equal(edge_take(&self->edges, edge, 3, 2), EDGE_TAKE);
-    assert_int_equal(edge_take(&self->edges, edge, 3, 1), EDGE_AGAIN);
-    assert_int_equal(edge_take(&self->edges, edge, 3, 4), EDGE_JUMP);
+    assert_int_equal(edge_take(&self->parts.edges, edge, 3, 1), EDGE_TAKE);
+    assert_int_equal(edge_take(&self->parts.edges, edge, 3, 2), EDGE_TAKE);
+    assert_int_equal(edge_take(&self->parts.edges, edge, 3, 1), EDGE_AGAIN);
+    assert_int_equal(edge_take(&self->parts.edges, edge, 3, 4), EDGE_JUMP);
     assert_int_equal(edge->intake[3].expected, 3);
-    assert_int_equal(edge_take(&self->edges, edge, 4, 1), EDGE_TAKE); /* each partition its own */
+    assert_int_equal(edge_take(&self->parts.edges, edge, 4, 1),
+                     EDGE_TAKE); /* each partition its own */
 }
 
 static void test_when_numbers_were_forgotten_any_first_frame_is_a_start(void **state)
@@ -256,8 +204,8 @@ static void test_when_numbers_were_forgotten_any_first_frame_is_a_start(void **s
     for (unsigned i = 1; i <= EDGE_MAX + 1; i++)
         enter(self, i, 1, i);
     edge = enter(self, 200, 1, 1000);
-    assert_int_equal(edge_take(&self->edges, edge, 3, 77), EDGE_TAKE);
-    assert_int_equal(edge_take(&self->edges, edge, 3, 79), EDGE_JUMP);
+    assert_int_equal(edge_take(&self->parts.edges, edge, 3, 77), EDGE_TAKE);
+    assert_int_equal(edge_take(&self->parts.edges, edge, 3, 79), EDGE_JUMP);
 }
 
 static void test_a_gap_is_told_at_most_every_100_ms_and_partition(void **state)
@@ -281,15 +229,15 @@ static void test_an_event_goes_once_to_each_edge_that_wants_its_conversation(voi
     struct edge *one = live(self, 1, 1, 0), *two = live(self, 2, 1, 0);
 
     live(self, 3, 1, 0);
-    assert_int_equal(interest_add(self->interest, &event.conversation, one->slot), 0);
-    assert_int_equal(interest_add(self->interest, &event.conversation, two->slot), 0);
+    assert_int_equal(interest_add(self->parts.interest, &event.conversation, one->slot), 0);
+    assert_int_equal(interest_add(self->parts.interest, &event.conversation, two->slot), 0);
     fanout_event(&self->fanout, &event, 5);
-    assert_int_equal(self->sent_count, 2);
-    assert_int_equal(self->sent[0].value, 12);
-    assert_int_equal(self->sent[1].value, 12);
-    assert_int_equal(self->sent[1].peer, 2);
-    assert_int_equal(self->sent[1].head.epoch, 5);
-    assert_int_equal(self->sent[1].head.partition, id_partition(&event.conversation));
+    assert_int_equal(self->parts.sent_count, 2);
+    assert_int_equal(self->parts.sent[0].value, 12);
+    assert_int_equal(self->parts.sent[1].value, 12);
+    assert_int_equal(self->parts.sent[1].peer, 2);
+    assert_int_equal(self->parts.sent[1].head.epoch, 5);
+    assert_int_equal(self->parts.sent[1].head.partition, id_partition(&event.conversation));
 }
 
 static void test_an_event_that_changes_rights_goes_to_every_edge(void **state)
@@ -305,7 +253,7 @@ static void test_an_event_that_changes_rights_goes_to_every_edge(void **state)
 
         fanout_event(&self->fanout, &event, 1);
     }
-    assert_int_equal(self->sent_count, 2 * COUNT_OF(kinds));
+    assert_int_equal(self->parts.sent_count, 2 * COUNT_OF(kinds));
 }
 
 static void test_a_revocation_goes_to_every_edge(void **state)
@@ -316,8 +264,8 @@ static void test_a_revocation_goes_to_every_edge(void **state)
     live(self, 1, 1, 0);
     live(self, 2, 1, 0);
     fanout_revoked(&self->fanout, &revoked);
-    assert_int_equal(self->sent_count, 2);
-    assert_int_equal(self->sent[0].head.type, WIRE_TYPE_REVOKED);
+    assert_int_equal(self->parts.sent_count, 2);
+    assert_int_equal(self->parts.sent[0].head.type, WIRE_TYPE_REVOKED);
 }
 
 static void test_edges_that_may_have_missed_something_see_a_jump(void **state)
@@ -327,12 +275,12 @@ static void test_edges_that_may_have_missed_something_see_a_jump(void **state)
     struct edge *one = live(self, 1, 1, 0), *two = live(self, 2, 1, 0),
                 *gone = enter(self, 3, 1, 0);
 
-    assert_int_equal(interest_add(self->interest, &conversation, one->slot), 0);
+    assert_int_equal(interest_add(self->parts.interest, &conversation, one->slot), 0);
     fanout_unsure(&self->fanout);
     assert_int_equal(one->sent, 1);
     assert_int_equal(two->sent, 1); /* it may be where a new member is */
     assert_int_equal(gone->sent, 0);
-    assert_int_equal(self->sent_count, 0);
+    assert_int_equal(self->parts.sent_count, 0);
 }
 
 int main(void)
