@@ -26,6 +26,19 @@ static void open_first(struct fixture *self)
         fail_msg("open: %s (%d)", why ? why : "?", rc);
 }
 
+int fixture_try_open(struct fixture *self, char ret_why[FIXTURE_WHY])
+{
+    struct store *store = NULL;
+    char *why = NULL;
+    int rc = store_find(self->kind)->open(&store, &self->place, &why);
+
+    snprintf(ret_why, FIXTURE_WHY, "%s", why ? why : "");
+    free(why);
+    if (store)
+        store->ops->close(&store);
+    return rc;
+}
+
 int fixture_sqlite(void **state)
 {
     struct fixture *self;

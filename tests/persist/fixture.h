@@ -24,6 +24,9 @@ void fixture_drop(struct fixture *self); /* the MongoDB database alone */
 /* Called first in every test: skips it where there is no store. */
 struct fixture *fixture_of(void **state);
 
+/* Opens one more handle and closes it: what open returns, and in ret_why says ("": nothing). */
+#define FIXTURE_WHY 400
+int fixture_try_open(struct fixture *self, char ret_why[FIXTURE_WHY]);
 /* Closes it and opens it again. */
 void fixture_reopen(struct fixture *self);
 struct store *fixture_open(struct fixture *self); /* one more handle; store->ops->close */

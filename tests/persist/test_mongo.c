@@ -30,26 +30,13 @@ static void change(struct fixture *self, enum mongo_collection collection, const
 
 /* ---- opening ---- */
 
-static int try_open(struct fixture *self, char ret_why[400])
-{
-    struct store *store = NULL;
-    char *why = NULL;
-    int rc = store_mongo.open(&store, &self->place, &why);
-
-    snprintf(ret_why, 400, "%s", why ? why : "");
-    free(why);
-    if (store)
-        store->ops->close(&store);
-    return rc;
-}
-
 static void a_newer_schema_is_refused_with_a_clear_sentence(void **state)
 {
     struct fixture *self = fixture_of(state);
-    char why[400];
+    char why[FIXTURE_WHY];
 
     change(self, MONGO_META, "{\"_id\":\"schema\"}", "{\"$set\":{\"version\":99}}");
-    assert_int_equal(try_open(self, why), -EPROTONOSUPPORT);
+    assert_int_equal(fixture_try_open(self, why), -EPROTONOSUPPORT);
     assert_non_null(strstr(why, "schema 99"));
     assert_non_null(strstr(why, "start the newer program"));
 }
@@ -58,13 +45,13 @@ static void a_server_that_is_away_is_said_to_be(void **state)
 {
     struct fixture *self = fixture_of(state);
     const char *uri = self->place.uri;
-    char why[400];
+    char why[FIXTURE_WHY];
 
     self->place.uri = "mongodb://127.0.0.1:1/";
-    assert_int_equal(try_open(self, why), -EAGAIN);
+    assert_int_equal(fixture_try_open(self, why), -EAGAIN);
     assert_non_null(strstr(why, "cannot be reached"));
     self->place.uri = "http://127.0.0.1";
-    assert_int_equal(try_open(self, why), -EINVAL);
+    assert_int_equal(fixture_try_open(self, why), -EINVAL);
     assert_non_null(strstr(why, "store/uri"));
     self->place.uri = uri;
 }
@@ -72,11 +59,11 @@ static void a_server_that_is_away_is_said_to_be(void **state)
 static void a_reader_waits_for_the_writer_to_make_the_database(void **state)
 {
     struct fixture *self = fixture_of(state);
-    char why[400];
+    char why[FIXTURE_WHY];
 
     change(self, MONGO_META, "{}", NULL);
     self->place.writer = false;
-    assert_int_equal(try_open(self, why), -EAGAIN);
+    assert_int_equal(fixture_try_open(self, why), -EAGAIN);
 }
 
 /* What a secondary says may be old, and heads, fences and sessions are decided by it. */

@@ -19,28 +19,14 @@ static void run_sql(const char *path, const char *sql)
     sqlite3_close(db);
 }
 
-/* What open says; "" when it opens. */
-static int try_open(struct fixture *self, char ret_why[400])
-{
-    struct store *store = NULL;
-    char *why = NULL;
-    int rc = store_sqlite.open(&store, &self->place, &why);
-
-    snprintf(ret_why, 400, "%s", why ? why : "");
-    free(why);
-    if (store)
-        store->ops->close(&store);
-    return rc;
-}
-
 static void a_newer_schema_is_refused_with_a_clear_sentence(void **state)
 {
     struct fixture *self = fixture_of(state);
-    char why[400];
+    char why[FIXTURE_WHY];
 
     self->store->ops->close(&self->store);
     run_sql(self->place.path, "PRAGMA user_version = 99");
-    assert_int_equal(try_open(self, why), -EPROTONOSUPPORT);
+    assert_int_equal(fixture_try_open(self, why), -EPROTONOSUPPORT);
     assert_non_null(strstr(why, "schema 99"));
     assert_non_null(strstr(why, "start the newer program"));
     assert_non_null(strstr(why, self->place.path));
@@ -49,11 +35,11 @@ static void a_newer_schema_is_refused_with_a_clear_sentence(void **state)
 static void another_programs_database_is_left_alone(void **state)
 {
     struct fixture *self = fixture_of(state);
-    char why[400];
+    char why[FIXTURE_WHY];
 
     self->store->ops->close(&self->store);
     run_sql(self->place.path, "PRAGMA application_id = 42");
-    assert_int_equal(try_open(self, why), -EBADMSG);
+    assert_int_equal(fixture_try_open(self, why), -EBADMSG);
     assert_non_null(strstr(why, "another program"));
 }
 
@@ -66,32 +52,32 @@ static void a_database_without_a_version_is_another_programs_when_it_has_tables(
     snprintf(path, sizeof path, "%s/foreign.db", self->dir);
     run_sql(path, "CREATE TABLE notes(text TEXT)");
     self->place.path = path;
-    assert_int_equal(try_open(self, why), -EBADMSG);
+    assert_int_equal(fixture_try_open(self, why), -EBADMSG);
     assert_non_null(strstr(why, "another program"));
     run_sql(path, "DROP TABLE notes");
-    assert_int_equal(try_open(self, why), 0); /* empty: ours to make */
+    assert_int_equal(fixture_try_open(self, why), 0); /* empty: ours to make */
     self->place.path = own;
 }
 
 static void a_second_writer_is_told_of_the_first(void **state)
 {
     struct fixture *self = fixture_of(state);
-    char why[400];
+    char why[FIXTURE_WHY];
 
-    assert_int_equal(try_open(self, why), -EAGAIN);
+    assert_int_equal(fixture_try_open(self, why), -EAGAIN);
     assert_non_null(strstr(why, "another parley-persist"));
     self->store->ops->close(&self->store);
-    assert_int_equal(try_open(self, why), 0);
+    assert_int_equal(fixture_try_open(self, why), 0);
 }
 
 static void a_folder_that_is_not_there_is_named(void **state)
 {
     struct fixture *self = fixture_of(state);
     const char *path = self->place.path;
-    char why[400];
+    char why[FIXTURE_WHY];
 
     self->place.path = "/nowhere/at/all/parley.db";
-    assert_int_equal(try_open(self, why), -EACCES);
+    assert_int_equal(fixture_try_open(self, why), -EACCES);
     assert_non_null(strstr(why, "/nowhere/at/all/parley.db"));
     self->place.path = path;
 }
@@ -114,9 +100,9 @@ static int in_child(int (*fn)(struct fixture *self), struct fixture *self, bool 
 
 static int open_read_only(struct fixture *self)
 {
-    char why[400];
+    char why[FIXTURE_WHY];
 
-    if (try_open(self, why) != -EROFS)
+    if (fixture_try_open(self, why) != -EROFS)
         return 1;
     return strstr(why, "read-only") && strstr(why, self->place.path) ? 0 : 2;
 }
@@ -343,12 +329,12 @@ static void a_reader_waits_for_the_writer_to_make_the_file(void **state)
 {
     struct fixture *self = fixture_of(state);
     const char *path = self->place.path;
-    char why[400], other[100];
+    char why[FIXTURE_WHY], other[100];
 
     snprintf(other, sizeof other, "%s/other.db", self->dir);
     self->place.path = other;
     self->place.writer = false;
-    assert_true(try_open(self, why) < 0);
+    assert_true(fixture_try_open(self, why) < 0);
     assert_int_equal(access(other, F_OK), -1); /* it makes none */
     self->place.path = path;
 }
