@@ -2,7 +2,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { chosen, faults } from './check/faults.mjs';
-import { emptiness } from './check/main.mjs';
+import { trouble } from './check/main.mjs';
 import { mutations } from './check/mutations.mjs';
 import { add, crashes, lastLine, takeovers } from './check/report.mjs';
 import { plan } from './check/schedule.mjs';
@@ -37,12 +37,13 @@ test('only what the stage has is broken, and an unknown name is an error', () =>
     assert.throws(() => chosen('kill edge,nonsense', {}), /no such fault: nonsense/);
 });
 
-test('a run in which nothing broke, or nobody asked again, is an error', () => {
+test('a run in which nothing broke, nobody asked again, or a daemon died by itself is an error', () => {
     const counts = { messages: 1, resends: 1, faults: { 'kill edge': 1 } };
-    assert.equal(emptiness({ counts }, ['all']), undefined);
-    assert.ok(emptiness({ counts: { ...counts, resends: 0 } }, ['all']));
-    assert.ok(emptiness({ counts: { ...counts, faults: {} } }, ['all']));
-    assert.ok(emptiness({ counts: { ...counts, messages: 0 } }, []));
+    assert.equal(trouble({ counts }, ['all']), undefined);
+    assert.ok(trouble({ counts: { ...counts, resends: 0 } }, ['all']));
+    assert.ok(trouble({ counts: { ...counts, faults: {} } }, ['all']));
+    assert.ok(trouble({ counts: { ...counts, messages: 0 } }, []));
+    assert.match(trouble({ counts: { ...counts, crashes: 1 } }, ['all']), /died by themselves/);
 });
 
 test('the figures of rounds are added, of the longest silence the longest is kept', () => {
@@ -59,7 +60,9 @@ test('a takeover is counted when somebody else holds', () => {
 });
 
 test('a daemon that dies by itself is counted, one that was killed is not', () => {
-    assert.equal(crashes(['parley | edge was killed by signal 9; starting it again', 'parley | edge was killed by signal 6; starting it again']), 1);
+    const log = ['parley | edge was killed by signal 9; starting it again', 'parley | edge was killed by signal 6; starting it again'];
+    assert.equal(crashes(log), 1);
+    assert.equal(crashes([...log, 'persist | Assertion failed: !_io_error (src/stream_engine_base.cpp:331)', 'parley | persist was killed by signal 6']), 1);
 });
 
 test('every kind of mutation says what it leaves in the log', () => {

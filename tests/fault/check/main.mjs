@@ -11,7 +11,7 @@ import { noHosts, TwoHosts } from '../hosts.mjs';
 import { MongoProxy } from '../mongo_proxy.mjs';
 import { carryOut, chosen, CLOCK_BYTES, faults } from './faults.mjs';
 import { daemons, signal } from './processes.mjs';
-import { add, crashes, lastLine, progress, table, takeovers } from './report.mjs';
+import { add, assertions, crashes, lastLine, progress, table, takeovers } from './report.mjs';
 import { plan } from './schedule.mjs';
 import { World } from './world.mjs';
 
@@ -81,7 +81,7 @@ function endOnSignal(pipeline) {
     for (const name of ['SIGINT', 'SIGTERM']) process.removeAllListeners(name).once(name, end);
 }
 
-const zero = () => ({ kills: {}, stops: 0, takeovers: 0, crashes: 0, faults: {}, rounds: 1 });
+const zero = () => ({ kills: {}, stops: 0, takeovers: 0, crashes: 0, assertions: 0, faults: {}, rounds: 1 });
 
 /** One database from its first event to the comparison: {findings, counts, log}. */
 async function round(options, { store, context }, seconds, seed, say) {
@@ -108,6 +108,7 @@ async function round(options, { store, context }, seconds, seed, say) {
             await killAll(pipeline);
             counts.takeovers = takeovers(pipeline.log);
             counts.crashes = crashes(pipeline.log);
+            counts.assertions = assertions(pipeline.log);
             const findings = await world.check();
             return { findings, counts: { ...world.counts, ...counts }, log: pipeline.log };
         } finally {
@@ -136,7 +137,7 @@ export async function check(given, say = () => {}) {
             const one = await round(options, base, seconds, options.seed + n, say);
             add(all.counts, one.counts);
             all.findings.push(...one.findings);
-            if (one.findings.length) all.logs.push(...one.log);
+            if (one.findings.length || one.counts.crashes) all.logs.push(...one.log);
             if (one.findings.length) say(`findings: ${lastLine(one.findings)}`);
         }
     } finally {
@@ -145,8 +146,9 @@ export async function check(given, say = () => {}) {
     return { ...all, seconds: (Date.now() - started) / 1000 };
 }
 
-/** What makes a run worthless: nothing was broken, or nobody had to ask again. */
-export function emptiness({ counts }, names) {
+/** What is wrong with a run of which nothing was found: a daemon that cannot stand it, or nothing was broken, or nobody had to ask again. */
+export function trouble({ counts }, names) {
+    if (counts.crashes) return `${counts.crashes} daemons died by themselves`;
     if (!counts.messages) return 'nothing was sent';
     if (names.length && !Object.keys(counts.faults).length) return 'no fault was injected';
     if (names.length && !counts.resends) return 'nothing had to be sent again: this run shows nothing';
@@ -178,14 +180,14 @@ async function main() {
     if (result.skip) return console.log(`skipped: ${result.skip}`);
     console.log(table((Date.now() - started) / 1000, result.counts));
     for (const { kind, what } of result.findings.slice(0, FOUND_SHOWN)) console.log(`${kind.toUpperCase()} ${what}`);
-    if (result.findings.length) {
+    if (result.logs.length) {
         const file = await keep(`${result.findings.map(({ kind, what }) => `${kind} ${what}`).join('\n')}\n\n${result.logs.join('\n')}\n`);
-        console.log(`${result.findings.length} findings with seed ${options.seed}; all of them and the daemons' log: ${file}`);
+        console.log(`${result.findings.length} findings with seed ${options.seed}; what was found and the daemons' log: ${file}`);
     }
-    const empty = emptiness(result, options.faults.split(',').filter(Boolean));
-    if (empty) console.log(empty);
+    const wrong = trouble(result, options.faults.split(',').filter(Boolean));
+    if (wrong) console.log(wrong);
     console.log(lastLine(result.findings));
-    process.exitCode = result.findings.length || empty ? 1 : 0;
+    process.exitCode = result.findings.length || wrong ? 1 : 0;
     return undefined;
 }
 
