@@ -191,9 +191,12 @@ static void send_event(void *socket, struct payload *event)
         log_debug("event not sent", "socket=%s", socketio_socket_id(socket));
 }
 
-static void send_resync(void *socket)
+static void send_resync(void *socket, enum reader_cause cause)
 {
-    socketio_emit(socket, "resync", "{\"conversations\":\"all\",\"reason\":\"slow\"}", NULL, 0);
+    const char *what = cause == READER_SLOW ? "{\"conversations\":\"all\",\"reason\":\"slow\"}"
+                                            : "{\"conversations\":\"all\",\"reason\":\"repair\"}";
+
+    socketio_emit(socket, "resync", what, NULL, 0);
 }
 
 static const struct reader_ops reader_ops = {send_event, send_resync};
@@ -203,7 +206,7 @@ static void on_dropped(void *arg, struct socketio_socket *socket)
     struct client *client = socketio_socket_user(socket);
 
     (void)arg;
-    reader_on_dropped(&client->reader);
+    reader_fall_behind(&client->reader, READER_SLOW);
 }
 
 static const struct socketio_events socketio_events = {
@@ -286,7 +289,7 @@ static void on_behind(void *arg, void *socket)
     struct client *client = socket;
 
     (void)arg;
-    reader_on_dropped(&client->reader);
+    reader_fall_behind(&client->reader, READER_UNSURE);
 }
 
 static void on_broken(void *arg)

@@ -169,13 +169,13 @@ static void begin(struct reader *self, uint64_t call)
 }
 
 /* Whatever `sync` is being answered, another one is due. */
-void reader_on_dropped(struct reader *self)
+void reader_fall_behind(struct reader *self, enum reader_cause cause)
 {
     if (!self->behind)
         self->behind = catch_up_new();
     begin(self, 0);
     (*self->readers->resyncs)++;
-    self->readers->ops->resync(self->socket);
+    self->readers->ops->resync(self->socket, cause);
 }
 
 static void hold(struct reader *self, const struct reader_event *event)
@@ -190,7 +190,7 @@ static void hold(struct reader *self, const struct reader_event *event)
     }
     (*readers->withheld)++;
     if (behind->call)
-        reader_on_dropped(self);
+        reader_fall_behind(self, READER_SLOW);
 }
 
 void reader_send(struct reader *self, const struct reader_event *event)

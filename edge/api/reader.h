@@ -15,10 +15,16 @@ struct reader_event {
     uint64_t seq;
 };
 
+/* Why a reader has to `sync`. */
+enum reader_cause {
+    READER_SLOW,   /* events that waited for it were dropped */
+    READER_UNSURE, /* after a fault the edge cannot tell whether there was something for it */
+};
+
 struct reader_ops {
-    /* For want of room, reader_on_dropped is called from within. */
+    /* For want of room, reader_fall_behind is called from within. */
     void (*send)(void *socket, struct payload *event);
-    void (*resync)(void *socket); /* says that it has to sync */
+    void (*resync)(void *socket, enum reader_cause cause); /* says that it has to sync */
 };
 
 /* What all readers share. */
@@ -44,8 +50,8 @@ void reader_init(struct reader *self, struct readers *readers, void *socket);
 void reader_done(struct reader *self);
 
 void reader_send(struct reader *self, const struct reader_event *event);
-/* Of what was sent, events were dropped. */
-void reader_on_dropped(struct reader *self);
+/* It misses events, or may. */
+void reader_fall_behind(struct reader *self, enum reader_cause cause);
 
 /* It calls `sync`: the number of the call if it is behind, else 0. The last call is the one that
  * counts. */

@@ -39,6 +39,7 @@ static struct world {
     uint64_t cursor[ROOMS];
     bool behind, asking, must_ask, asked_late;
     unsigned resyncs;
+    enum reader_cause cause; /* of the last one */
 } world;
 
 static struct id room_id(unsigned room)
@@ -87,12 +88,13 @@ static void send_event(void *socket, struct payload *event)
         return;
     }
     drop_events();
-    reader_on_dropped(&world.reader);
+    reader_fall_behind(&world.reader, READER_SLOW);
 }
 
-static void send_resync(void *socket)
+static void send_resync(void *socket, enum reader_cause cause)
 {
     assert_ptr_equal(socket, &world);
+    world.cause = cause;
     push(&(struct entry){.kind = RESYNC});
 }
 
@@ -254,6 +256,15 @@ static void test_who_is_behind_is_told_once_and_gets_nothing_more(void **state)
     assert_int_equal(world.queue[0].kind, RESYNC);
     assert_int_equal(*world.readers.resyncs, 1);
     assert_int_equal(*world.readers.withheld, 100);
+    assert_int_equal(world.cause, READER_SLOW);
+}
+
+static void test_who_may_have_missed_something_is_told_that_it_was_not_slow(void **state)
+{
+    (void)state;
+    reader_fall_behind(&world.reader, READER_UNSURE);
+    assert_int_equal(world.queue[0].kind, RESYNC);
+    assert_int_equal(world.cause, READER_UNSURE);
 }
 
 static void test_what_comes_between_call_and_answer_follows_the_answer(void **state)
@@ -452,6 +463,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         TEST(events_go_out_as_they_come),
         TEST(who_is_behind_is_told_once_and_gets_nothing_more),
+        TEST(who_may_have_missed_something_is_told_that_it_was_not_slow),
         TEST(what_comes_between_call_and_answer_follows_the_answer),
         TEST(what_the_store_told_before_the_edge_had_it_is_not_sent_again),
         TEST(a_call_from_before_the_drop_does_not_end_it),

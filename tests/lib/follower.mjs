@@ -6,6 +6,7 @@ export class Follower {
         this.texts = {}; // of each conversation, in order
         this.problems = [];
         this.counts = { live: 0, synced: 0, resyncs: 0, connects: 0, syncs: 0 };
+        this.reasons = []; // of resyncs
         this.state = 'new';
         this.ahead = [];
     }
@@ -24,7 +25,8 @@ export class Follower {
 
     resync({ conversations, reason } = {}) {
         this.counts.resyncs++;
-        if (conversations !== 'all' || reason !== 'slow') this.problem(`a strange resync: ${conversations}, ${reason}`);
+        this.reasons.push(reason);
+        if (conversations !== 'all' || !['slow', 'repair'].includes(reason)) this.problem(`a strange resync: ${conversations}, ${reason}`);
         if (this.state === 'behind') this.problem('a second resync before sync was called');
         this.state = 'behind';
     }
