@@ -1,4 +1,4 @@
-// node tests/bench/pair.mjs [--work send|room|login] [--rounds N] [--seconds N] BIN BIN…: one load on two or more
+// node tests/bench/pair.mjs [--work send|paced|room|login] [--rounds N] [--seconds N] BIN BIN…: one load on two or more
 // builds (folders with the programs), in turns, so that what else the machine does meets them alike. Prints the median
 // of each figure, CPU in microseconds per send, delivery or login, and its ratio to the first build's.
 import { readdir, readFile, writeFile } from 'node:fs/promises';
@@ -15,6 +15,7 @@ const { values, positionals } = parseArgs({
 
 const works = {
     send: { people: 400, count: 'acked', args: (at, f) => ['send', ...at, f('pairs'), '64', '0'] },
+    paced: { people: 400, count: 'acked', args: (at, f) => ['send', ...at, f('pairs'), '0', '1000'] },
     room: { people: 1000, count: 'delivered', args: (at, f, room) => ['room', ...at, room, '64'] },
     login: { people: 400, count: 'logins', args: (at) => ['login', ...at, '64'] },
 };
