@@ -17,6 +17,7 @@
 #include "edge/api/rest.h"
 #include "edge/bus_uv.h"
 #include "edge/transport/lws.h"
+#include "edge/transport/payload.h"
 
 #define WATCH_MS 200     /* how often health and gauges are looked at */
 #define STALL_S 45       /* as long as a Socket.IO client may be silent */
@@ -81,6 +82,7 @@ static void on_watch(uv_timer_t *timer)
     set_gauge(self, "websocket_frames_out", transport->frames_out);
     set_gauge(self, "websocket_writes", transport->writes);
     set_gauge(self, "websocket_bytes_out", transport->bytes_out);
+    set_gauge(self, "waiting_bytes", payload_memory());
     set_gauge(self, "websocket_messages_in", transport->messages_in);
     set_gauge(self, "socket_handshakes", engine->handshakes);
     set_gauge(self, "socket_refused", engine->refused);
@@ -198,6 +200,8 @@ static int open_transport(struct edge *self)
         .arg = self,
     };
     int rc = check_files(options.files);
+
+    payload_limit_memory((size_t)conf_number(conf, "edge/queues_megabytes") << 20);
 
     if (rc < 0)
         return rc;

@@ -27,6 +27,8 @@ struct edge;
                     "bytes that may wait for one client; beyond, its events are dropped"),  \
         CONF_NUMBER("edge/queue_messages", 8192, 16, 1000000,                               \
                     "messages that may wait for one client"),                               \
+        CONF_NUMBER("edge/queues_megabytes", 256, 1, 1000000,                               \
+                    "memory of what waits for all clients together"),                       \
         CONF_NUMBER("edge/expiring_s", 60, 1, 3600,                                         \
                     "seconds before its token ends that a socket is told")
 

@@ -184,7 +184,7 @@ static void hold(struct reader *self, const struct reader_event *event)
     struct catch_up *behind = self->behind;
 
     if (behind->call && behind->count < readers->hold_events &&
-        behind->bytes < readers->hold_bytes) {
+        behind->bytes < readers->hold_bytes && !payload_is_scarce()) {
         append(behind, event);
         return;
     }

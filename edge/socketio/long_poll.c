@@ -78,7 +78,7 @@ static bool is_full(const struct engineio_session *self, size_t len)
     const struct polling *polling = self->polling;
 
     return polling->count && (polling->count >= options->queue_messages ||
-                              polling->bytes + len > options->queue_bytes);
+                              polling->bytes + len > options->queue_bytes || payload_is_scarce());
 }
 
 int long_poll_push(struct engineio_session *self, struct payload *payload)

@@ -17,6 +17,28 @@ struct payload {
     uint8_t bytes[]; /* FRAME_HEADER_MAX, then len */
 };
 
+static size_t memory, most_memory = SIZE_MAX; /* of all payloads; the edge has one loop */
+
+static size_t size_of(const struct payload *self)
+{
+    return sizeof *self + FRAME_HEADER_MAX + self->len;
+}
+
+size_t payload_memory(void)
+{
+    return memory;
+}
+
+void payload_limit_memory(size_t most)
+{
+    most_memory = most;
+}
+
+bool payload_is_scarce(void)
+{
+    return memory > most_memory;
+}
+
 static uint8_t put_length(uint8_t *end, size_t len, uint8_t first)
 {
     uint8_t wide = len < 126 ? 0 : len < 65536 ? 2 : 8;
@@ -41,6 +63,7 @@ struct payload *payload_new(bool binary, const struct payload_piece *pieces, siz
     self->refs = 1;
     self->binary = binary;
     self->len = len;
+    memory += size_of(self);
     at = self->bytes + FRAME_HEADER_MAX;
     self->header = put_length(at, len, binary ? FRAME_BINARY : FRAME_TEXT);
     for (size_t i = 0; i < count; i++) {
@@ -69,8 +92,10 @@ void payload_unref(struct payload **self)
     struct payload *payload = *self;
 
     *self = NULL;
-    if (payload && --payload->refs == 0)
-        free(payload);
+    if (!payload || --payload->refs > 0)
+        return;
+    memory -= size_of(payload);
+    free(payload);
 }
 
 bool payload_is_binary(const struct payload *self)

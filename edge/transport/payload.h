@@ -15,6 +15,12 @@ struct payload_piece {
 struct payload *payload_new(bool binary, const struct payload_piece *pieces, size_t count);
 struct payload *payload_text(const char *text);
 
+/* All of them together: the bytes of memory that they take, how many they may take (no limit at
+ * first), and whether they take more. Then nothing more is to wait for anybody who is slow. */
+size_t payload_memory(void);
+void payload_limit_memory(size_t most);
+bool payload_is_scarce(void);
+
 struct payload *payload_ref(struct payload *self);
 void payload_unref(struct payload **self); /* for AUTO too */
 

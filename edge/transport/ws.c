@@ -176,8 +176,8 @@ static bool is_full(const struct ws *self, size_t len)
 {
     const struct transport_options *options = &self->conn.transport->options;
 
-    return self->first &&
-           (self->frames >= options->queue_messages || self->bytes + len > options->queue_bytes);
+    return self->first && (self->frames >= options->queue_messages ||
+                           self->bytes + len > options->queue_bytes || payload_is_scarce());
 }
 
 int ws_send(struct ws *self, struct payload *payload)

@@ -365,6 +365,23 @@ static void test_more_than_may_be_held_back_makes_it_ask_anew(void **state)
     assert_non_null(world.reader.behind);
 }
 
+static void test_nothing_is_held_back_while_memory_is_scarce(void **state)
+{
+    (void)state;
+    fall_behind();
+    read_all();
+    client_asks();
+    read_store();
+    happen(1);
+    assert_int_equal(*world.readers.resyncs, 1);
+    payload_limit_memory(payload_memory());
+    happen(1);
+    payload_limit_memory(SIZE_MAX);
+    assert_int_equal(*world.readers.resyncs, 2);
+    assert_int_equal(world.cause, READER_SLOW);
+    assert_int_equal(payload_memory(), 0); /* what was held is gone */
+}
+
 static void test_it_may_fall_behind_while_it_gets_what_was_held_back(void **state)
 {
     (void)state;
@@ -469,6 +486,7 @@ int main(void)
         TEST(a_call_from_before_the_drop_does_not_end_it),
         TEST(a_partial_or_failed_answer_does_not_end_it),
         TEST(more_than_may_be_held_back_makes_it_ask_anew),
+        TEST(nothing_is_held_back_while_memory_is_scarce),
         TEST(it_may_fall_behind_while_it_gets_what_was_held_back),
         cmocka_unit_test(test_no_number_is_skipped_or_repeated_whatever_the_order),
     };

@@ -14,17 +14,21 @@ let pipeline, url, people, room, other;
 const sockets = [];
 const counters = async () => (await pipeline.status()).edge.counters;
 
-before(async () => {
-    pipeline = await new Pipeline({ config: { edge: { queue_messages: 64, queue_bytes: 1000000 } } }).start();
+async function begin(edge) {
+    pipeline = await new Pipeline({ config: { edge } }).start();
     [url] = pipeline.urls;
     people = await pipeline.users(4);
     room = (await conversation(url, people[0].token, people.slice(1).map(({ id }) => id))).id;
     other = (await conversation(url, people[0].token, people.slice(1).map(({ id }) => id))).id;
-});
-after(async () => {
-    sockets.forEach((socket) => socket.close());
+}
+
+async function end() {
+    sockets.splice(0).forEach((socket) => socket.close());
     await pipeline?.stop();
-});
+}
+
+before(() => begin({ queue_messages: 64, queue_bytes: 1000000 }));
+after(end);
 
 async function join(person, options = {}) {
     const socket = io(url, { auth: { token: person.token }, forceNew: true, transports: ['websocket'], ...options });
@@ -145,4 +149,27 @@ describe('on a WebSocket', () => {
         await Promise.all(sends);
         await check(slow, sender);
     });
+});
+
+test('what waits for all together has a limit: whoever is slow then gets a resync long before its own', async () => {
+    const megabyte = 1 << 20;
+    let most = 0;
+
+    await end();
+    await begin({ queues_megabytes: 1, queue_bytes: 256 * megabyte, queue_messages: 1000000 });
+    const [sender, near, ...slow] = await Promise.all([0, 1, 2, 3].map((i) => join(people[i])));
+    slow.forEach((one) => stream(one).pause());
+    await talk(sender, async () => {
+        const { waiting_bytes: bytes = 0, resyncs = 0 } = await counters();
+        most = Math.max(most, bytes);
+        return resyncs >= slow.length;
+    });
+    assert(most < 2 * megabyte, `${most} bytes waited`);
+    slow.forEach((one) => stream(one).resume());
+    for (const one of slow) await check(one, sender);
+    await check(near, sender);
+    assert.deepEqual(slow.map(({ follower }) => follower.reasons), [['slow'], ['slow']]);
+    assert.deepEqual(near.follower.reasons, []);
+    assert.equal((await counters()).socket_overflows, 0);
+    await until('nothing waits any more', async () => (await counters()).waiting_bytes < 100000);
 });
