@@ -8,6 +8,7 @@
 #define FRAME_TEXT 0x81 /* final, text */
 #define FRAME_BINARY 0x82
 #define FRAME_HEADER_MAX 10
+#define PLACE 32 /* bytes of a reference in a queue, about */
 
 struct payload {
     uint32_t refs;
@@ -84,6 +85,7 @@ struct payload *payload_text(const char *text)
 struct payload *payload_ref(struct payload *self)
 {
     self->refs++;
+    memory += PLACE;
     return self;
 }
 
@@ -92,10 +94,11 @@ void payload_unref(struct payload **self)
     struct payload *payload = *self;
 
     *self = NULL;
-    if (!payload || --payload->refs > 0)
+    if (!payload)
         return;
-    memory -= size_of(payload);
-    free(payload);
+    memory -= payload->refs > 1 ? PLACE : size_of(payload);
+    if (--payload->refs == 0)
+        free(payload);
 }
 
 bool payload_is_binary(const struct payload *self)

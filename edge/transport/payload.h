@@ -15,8 +15,9 @@ struct payload_piece {
 struct payload *payload_new(bool binary, const struct payload_piece *pieces, size_t count);
 struct payload *payload_text(const char *text);
 
-/* All of them together: the bytes of memory that they take, how many they may take (no limit at
- * first), and whether they take more. Then nothing more is to wait for anybody who is slow. */
+/* All of them together, with the places in queues that refer to them: about how many bytes of
+ * memory that takes, how many it may take (no limit at first), and whether it takes more. Then
+ * nothing more is to wait for anybody who is slow. */
 size_t payload_memory(void);
 void payload_limit_memory(size_t most);
 bool payload_is_scarce(void);
