@@ -145,7 +145,8 @@ static int sync_current(struct syncing *self, const struct cursor *cursor)
 }
 
 /* A conversation that the user has left: its events end with the removal, and only when all of them
- * are told is it named as left. */
+ * are told is it named as left. Where reads are each of a moment of their own they may have come
+ * back since their memberships were read. */
 static int sync_left(struct syncing *self, const struct cursor *cursor)
 {
     struct wire_item item = {cursor->conversation};
@@ -153,6 +154,8 @@ static int sync_left(struct syncing *self, const struct cursor *cursor)
     bool more = false;
     int rc = page_sight(self->store, &cursor->conversation, &self->ask->user, &sight);
 
+    if (rc == 0 && sight.current)
+        return sync_current(self, cursor);
     if (rc == 0 && sight.count && sight.self.to > cursor->seq) {
         more = self->left == 0 || self->pages.len > QUERY_PAGE_BYTES;
         self->more = self->more || more;

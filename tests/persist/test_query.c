@@ -460,6 +460,39 @@ static void sync_names_what_was_joined_and_left(void **state)
     check_sync(self, 2, (const uint64_t[][2]){{1, 9}, {3, 0}, {99, 4}}, 3, 0, "left 3 left 99 ");
 }
 
+static struct {
+    struct fixture *fixture;
+    const struct store_ops *ops;
+} race;
+
+/* Somebody lets user 2 into conversation 2 again when the memberships have just been read. */
+static int memberships_and_back(struct store *store, const struct id *user, const struct id *after,
+                                uint32_t limit, store_id_fn *fn, void *arg)
+{
+    struct wire_event back =
+        fixture_member(race.fixture, 2, 3, WIRE_KIND_MEMBER_ADDED, 2, WIRE_ROLE_MEMBER);
+    int rc = race.ops->memberships(store, user, after, limit, fn, arg);
+
+    fixture_store(race.fixture, &back);
+    return rc;
+}
+
+static void who_comes_back_while_they_sync_misses_nothing(void **state)
+{
+    struct fixture *self = fixture_of(state);
+    struct wire_event removed = fixture_member(self, 2, 2, WIRE_KIND_MEMBER_REMOVED, 2, 0);
+    struct store_ops ops = *self->store->ops;
+
+    fixture_conversation(self, 2, 1);
+    fixture_store(self, &removed);
+    race.fixture = self;
+    race.ops = self->store->ops;
+    ops.memberships = memberships_and_back;
+    self->store->ops = &ops;
+    check_sync(self, 2, (const uint64_t[][2]){{2, 1}}, 1, 0, "2: 2 3 of 3 | ");
+    self->store->ops = race.ops;
+}
+
 static void sync_stops_at_its_limit_and_says_so(void **state)
 {
     struct fixture *self = fixture_of(state);
@@ -727,6 +760,7 @@ int main(void)
         ON_BOTH(the_list_goes_from_the_newest_activity_on),
         ON_BOTH(sync_tells_what_was_missed),
         ON_BOTH(sync_names_what_was_joined_and_left),
+        ON_BOTH(who_comes_back_while_they_sync_misses_nothing),
         ON_BOTH(sync_stops_at_its_limit_and_says_so),
         ON_BOTH(a_refresh_secret_works_once),
         ON_BOTH(a_second_use_revokes_the_family),
