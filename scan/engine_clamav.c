@@ -3,6 +3,7 @@
 #include "scan/engine.h"
 
 #include <clamav.h>
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -72,10 +73,21 @@ static void clamav_close(struct engine **engine)
     *engine = NULL;
 }
 
+/* It looks for a module to unpack rar with. What glibc keeps of that failure goes when it is asked
+ * once more, or with the thread, whose end nobody waits for. */
+static int start_library(void)
+{
+    int rc = (int)cl_init(CL_INIT_DEFAULT);
+
+    while (dlerror())
+        continue;
+    return rc;
+}
+
 static int load(struct clamav *self, const char *database, const struct engine_limits *limits,
                 unsigned *signatures, char **ret_why)
 {
-    int rc = (int)cl_init(CL_INIT_DEFAULT);
+    int rc = start_library();
 
     if (rc != CL_SUCCESS)
         return complain(ret_why, "cannot start", "libclamav", rc);
