@@ -11,11 +11,10 @@ enum {
     ROUTER = 1 << 1,
     PERSIST = 1 << 2,
     NOTIFY = 1 << 3,
-    SCAN = 1 << 4,
-    ADMIN = 1 << 5,
+    ADMIN = 1 << 4,
 };
 
-static const char *const roles[] = {"edge", "router", "persist", "notify", "scan", "admin"};
+static const char *const roles[] = {"edge", "router", "persist", "notify", "admin"};
 
 static const uint8_t senders[UINT8_MAX + 1] = {
     [WIRE_TYPE_POST] = EDGE | ADMIN,
@@ -27,7 +26,7 @@ static const uint8_t senders[UINT8_MAX + 1] = {
     [WIRE_TYPE_ANNOUNCE] = ROUTER,
     [WIRE_TYPE_LOAD] = ROUTER,
     [WIRE_TYPE_BATCH] = ROUTER,
-    [WIRE_TYPE_SLOT] = EDGE | ROUTER | PERSIST | NOTIFY | SCAN,
+    [WIRE_TYPE_SLOT] = EDGE | ROUTER | PERSIST,
 
     [WIRE_TYPE_HOLDERS] = EDGE | ADMIN,
     [WIRE_TYPE_USER_ADD] = EDGE | ADMIN,
@@ -44,8 +43,8 @@ static const uint8_t senders[UINT8_MAX + 1] = {
     [WIRE_TYPE_CONVERSATIONS] = EDGE | ADMIN,
     [WIRE_TYPE_MEMBERS] = EDGE | ADMIN,
     [WIRE_TYPE_SYNC] = EDGE | ADMIN,
-    [WIRE_TYPE_JOBS_CLAIM] = NOTIFY | SCAN,
-    [WIRE_TYPE_JOB_SETTLE] = NOTIFY | SCAN,
+    [WIRE_TYPE_JOBS_CLAIM] = NOTIFY,
+    [WIRE_TYPE_JOB_SETTLE] = NOTIFY,
     [WIRE_TYPE_WAKE] = ROUTER,
 
     [WIRE_TYPE_STATUS] = ADMIN,
@@ -56,7 +55,7 @@ static const uint8_t senders[UINT8_MAX + 1] = {
     [WIRE_TYPE_RECORD_MORE] = ADMIN,
 };
 
-/* 0: none that we know. */
+/* 0: one that sends nothing, as scan, or that there is not. */
 static uint8_t role_of(const char *name)
 {
     size_t len = strcspn(name, ".");
