@@ -1,6 +1,5 @@
 /* ZeroMQ on the loop that libwebsockets runs on. The file descriptor only says "look"; looking is
- * done before the loop sleeps, and a socket with more than its share waiting keeps it awake. Each
- * look costs two system calls, so a socket that nothing has happened to is let alone. */
+ * done before every sleep, and a socket with more than its share waiting keeps the loop awake. */
 #include "edge/bus_uv.h"
 
 #include <errno.h>
@@ -16,8 +15,7 @@ struct bus_uv {
     void *arg;
     uint64_t *malformed;
     bool closing;
-    bool is_stirred; /* it was readable, or sent over, since it was read to its end */
-    int open;        /* handles that libuv still knows */
+    int open; /* handles that libuv still knows */
     uv_poll_t wake;
     uv_prepare_t before_sleep;
     uv_idle_t stay_awake;
@@ -25,9 +23,9 @@ struct bus_uv {
 
 static void on_wake(uv_poll_t *poll, int status, int events)
 {
+    (void)poll;
     (void)status;
-    (void)events;
-    bus_uv_stir(poll->data);
+    (void)events; /* the loop turns: before its next sleep the socket is read */
 }
 
 static void on_stay_awake(uv_idle_t *idle)
@@ -53,41 +51,26 @@ static int read_one(struct bus_uv *self)
     return 1;
 }
 
-/* true: there may be more. */
-static bool read_some(struct bus_uv *self)
-{
-    int left = self->is_stirred ? BATCH : 0;
-
-    while (left > 0 && !self->closing && read_one(self))
-        left--;
-    self->is_stirred = self->is_stirred && left == 0;
-    return self->is_stirred;
-}
-
 static bool waits(struct bus_uv *self)
 {
     return !self->closing && (zsock_events(self->sock) & ZMQ_POLLIN);
 }
 
-/* The owner answers later, too, and does not say when. */
-static bool let_read(struct bus_uv *self)
-{
-    if (!waits(self))
-        return false;
-    self->on_ready(self->arg);
-    return waits(self);
-}
-
 static void on_before_sleep(uv_prepare_t *prepare)
 {
     struct bus_uv *self = prepare->data;
-    bool is_more = self->on_frame ? read_some(self) : let_read(self);
 
-    if (self->closing)
-        return;
-    if (is_more)
-        uv_idle_start(&self->stay_awake, on_stay_awake); /* others first */
-    else
+    if (self->on_frame) {
+        int left = BATCH;
+
+        while (left > 0 && !self->closing && read_one(self))
+            left--;
+    } else if (waits(self)) {
+        self->on_ready(self->arg);
+    }
+    if (waits(self))
+        uv_idle_start(&self->stay_awake, on_stay_awake); /* more waits: others first */
+    else if (!self->closing)
         uv_idle_stop(&self->stay_awake);
 }
 
@@ -101,7 +84,6 @@ int bus_uv_new(struct bus_uv **ret, uv_loop_t *loop, zsock_t *sock, bus_uv_fn *o
     self->on_frame = on_frame;
     self->on_ready = on_ready;
     self->arg = arg;
-    self->is_stirred = true;
     rc = uv_poll_init(loop, &self->wake, zsock_fd(sock));
     if (rc < 0) {
         free(self);
@@ -115,11 +97,6 @@ int bus_uv_new(struct bus_uv **ret, uv_loop_t *loop, zsock_t *sock, bus_uv_fn *o
     uv_prepare_start(&self->before_sleep, on_before_sleep);
     *ret = self;
     return 0;
-}
-
-void bus_uv_stir(struct bus_uv *self)
-{
-    self->is_stirred = true;
 }
 
 void bus_uv_count_malformed(struct bus_uv *self, uint64_t *malformed)

@@ -1,5 +1,5 @@
 /* A ZeroMQ socket on a libuv loop. ZMQ_FD is edge-triggered and a send can use the edge up, so it
- * only wakes the loop; what waits is read before the next sleep. */
+ * only wakes the loop; whether something waits is asked before every sleep. */
 #pragma once
 
 #include <uv.h>
@@ -17,8 +17,6 @@ typedef void bus_uv_ready_fn(void *arg);
  * 256 frames are read per turn of the loop, then others have theirs. */
 int bus_uv_new(struct bus_uv **ret, uv_loop_t *loop, zsock_t *sock, bus_uv_fn *on_frame,
                bus_uv_ready_fn *on_ready, void *arg) MUST_CHECK;
-/* Due after every send over a socket of which frames are read here. */
-void bus_uv_stir(struct bus_uv *self);
 /* Frames that could not be read are counted there (borrowed). */
 void bus_uv_count_malformed(struct bus_uv *self, uint64_t *malformed);
 /* Stops watching, also inside a callback. The loop must turn once more before it is closed. */

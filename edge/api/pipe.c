@@ -30,11 +30,7 @@ struct real_pipe {
 
 static int pipe_send(struct pipe *pipe, const struct buf *frame)
 {
-    struct real_pipe *self = CONTAINER_OF(pipe, struct real_pipe, pipe);
-
-    if (self->watch)
-        bus_uv_stir(self->watch);
-    return bus_send(self->sock, frame);
+    return bus_send(CONTAINER_OF(pipe, struct real_pipe, pipe)->sock, frame);
 }
 
 static void pipe_close(struct pipe *pipe)
